@@ -3,6 +3,7 @@
 GO     ?= go
 PYTHON ?= /usr/bin/python3
 PORT   ?= 8000
+APP    ?= testdata/demo/environ.wsgi
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -34,16 +35,19 @@ help:
 # One build at a time: `make run` and `make test` may both be in this tree.
 .PHONY: build
 build: prepare
-	@flock build/lock $(MAKE) --no-print-directory module daemon
+	@flock build/lock $(MAKE) --no-print-directory environment module daemon
 
-# Also leaves build/env, for calling Go by hand: `. build/env && go test ./interp/`.
 .PHONY: prepare
 prepare:
 	@.ci/prerequisites "$(GO)" "$(CC)" "$(PYTHON)"
 	@mkdir -p build/pkgconfig
 	@flags=$$("$(PYTHON)" .ci/embed.py build/pkgconfig) && echo "$$flags" >build/pkgconfig/cflags
-	@printf "export CC='%s' CGO_ENABLED=1 CGO_CFLAGS='%s' PKG_CONFIG_PATH='%s'\n" "$$CC" \
-	    "$$CGO_CFLAGS $$(cat build/pkgconfig/cflags)" "$$PKG_CONFIG_PATH" >build/env
+
+# For calling Go by hand: `. build/env && go test ./interp/`.
+.PHONY: environment
+environment:
+	@printf "export CC='%s' CGO_ENABLED=1 CGO_CFLAGS='%s' PKG_CONFIG_PATH='%s'\n" \
+	    "$$CC" "$$CGO_CFLAGS" "$$PKG_CONFIG_PATH" >build/env
 
 .PHONY: module
 module:
@@ -53,6 +57,42 @@ module:
 .PHONY: daemon
 daemon:
 	@$(GO) build -trimpath -o $(DAEMON) ./cmd/mod_wsgi-daemon
+
+.PHONY: install
+install: build
+	@.ci/install $(MODULE) $(DAEMON)
+
+.PHONY: deps
+deps:
+	@.ci/deps test
+
+.PHONY: run
+run:
+	@.ci/deps run
+	@$(MAKE) --no-print-directory build
+	@.ci/serve $(MODULE) "$(APP)" "$(PORT)"
+
+# Packages in which neither Python nor Apache is linked: the race detector needs all of a program's memory to be Go's.
+PURE := ./directives/... ./cmd/mod_wsgi-daemon/... ./module/apachetest/...
+
+.PHONY: test
+test: deps build lint
+	$(GO) test -race $(PURE)
+	$(GO) test -count 1 -timeout 15m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE))")
+
+.PHONY: lint
+lint: prepare
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+.PHONY: soak
+soak: deps build
+	MODWSGI_SOAK=1 $(GO) test -count 1 -timeout 60m -v -run Soak ./module/integration/
+
+.PHONY: bench
+bench: deps build
+	MODWSGI_BENCH=1 $(GO) test -count 1 -timeout 60m -v -run Bench ./module/integration/
 
 .PHONY: clean
 clean:

@@ -1,0 +1,338 @@
+package apachetest
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"text/template"
+)
+
+// MPM is one of Apache's multi-processing modules.
+type MPM string
+
+// The three that Debian ships.
+const (
+	Event   MPM = "event"
+	Worker  MPM = "worker"
+	Prefork MPM = "prefork"
+)
+
+// MPMs lists all of them, for tests that run under each.
+var MPMs = []MPM{Event, Worker, Prefork}
+
+// Mode is how httpd is started.
+type Mode int
+
+// Foreground is `httpd -DFOREGROUND`, Daemonized `httpd -k start`, Single `httpd -X`.
+const (
+	Foreground Mode = iota
+	Daemonized
+	Single
+)
+
+func (m Mode) String() string { return [...]string{"foreground", "daemonized", "-X"}[m] }
+
+const (
+	httpdBinary  = "/usr/sbin/apache2"
+	modulesDir   = "/usr/lib/apache2/modules"
+	classicPath  = modulesDir + "/mod_wsgi.so"
+	childUser    = "www-data"
+	ordinaryUser = "www-data"
+)
+
+// Module is a WSGI module to load. The zero value means Ours().
+type Module struct {
+	Name string
+	Path string
+}
+
+// Ours is the module of this repository, or the one that MODWSGI_SO names.
+func Ours() Module {
+	if path := os.Getenv("MODWSGI_SO"); path != "" {
+		return Module{Name: "ours", Path: path}
+	}
+	return Module{Name: "ours", Path: filepath.Join(RepositoryRoot(), "build", "mod_wsgi.so")}
+}
+
+// Classic is the oracle: Debian's libapache2-mod-wsgi-py3.
+func Classic() Module { return Module{Name: "classic", Path: classicPath} }
+
+// NoModule loads no WSGI module at all.
+func NoModule() Module { return Module{Name: "none"} }
+
+// check fails the test with what to do when the module is not there.
+func (m Module) check(t testing.TB) {
+	t.Helper()
+	if m.Path == "" {
+		return
+	}
+	if _, err := os.Stat(m.Path); err != nil {
+		remedy := "run `make build`"
+		if m.Name == "classic" {
+			remedy = "install the package libapache2-mod-wsgi-py3"
+		}
+		t.Fatalf("the %s module is missing (%s): %s", m.Name, m.Path, remedy)
+	}
+}
+
+// RepositoryRoot is the folder with go.mod, found from this source file.
+func RepositoryRoot() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// Config describes one server.
+type Config struct {
+	MPM    MPM    // default: Event
+	Module Module // default: Ours()
+	Mode   Mode
+
+	// Modules are further Apache modules by short name ("rewrite", "cgid"); authz_core and alias are always loaded.
+	Modules []string
+
+	// Conf is the configuration, a template (see the package comment), added after the basic settings.
+	Conf string
+
+	// Tuning replaces the directives that size the MPM. Default: one child to start with, few threads.
+	Tuning string
+
+	// OneChild keeps the server at one child process, for applications that keep state.
+	OneChild bool
+
+	// LogLevel is Apache's; default "warn".
+	LogLevel string
+
+	// Files are written below Root, verbatim; Templates are rendered like Conf first. Names ending in ".cgi" become
+	// executable, the rest is readable by everybody.
+	Files     map[string]string
+	Templates map[string]string
+
+	// Data is handed to the templates as {{.Data}}.
+	Data any
+
+	// OrdinaryUser starts httpd itself as an ordinary user even when the tests run as root.
+	OrdinaryUser bool
+
+	// Env is added to the environment of httpd ("NAME=value").
+	Env []string
+
+	// Tolerate lists texts of log lines that the final examination of the log must overlook.
+	Tolerate []string
+}
+
+func (c Config) withDefaults() Config {
+	if c.MPM == "" {
+		c.MPM = Event
+	}
+	if c.Module == (Module{}) {
+		c.Module = Ours()
+	}
+	if c.LogLevel == "" {
+		c.LogLevel = "warn"
+	}
+	if c.Tuning == "" {
+		c.Tuning = defaultTuning(c.MPM, c.OneChild)
+	}
+	return c
+}
+
+func defaultTuning(mpm MPM, oneChild bool) string {
+	switch {
+	case mpm == Prefork && oneChild:
+		return "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nServerLimit 1\nMaxRequestWorkers 1\n"
+	case mpm == Prefork:
+		return "StartServers 1\nMinSpareServers 1\nMaxSpareServers 2\nServerLimit 8\nMaxRequestWorkers 8\n"
+	case oneChild:
+		return "StartServers 1\nServerLimit 1\nThreadsPerChild 8\nThreadLimit 8\nMaxRequestWorkers 8\nMinSpareThreads 1\nMaxSpareThreads 8\n"
+	default:
+		return "StartServers 1\nServerLimit 2\nThreadsPerChild 8\nThreadLimit 8\nMaxRequestWorkers 16\nMinSpareThreads 1\nMaxSpareThreads 16\n"
+	}
+}
+
+// basics are the settings that every server gets before its own. Access is denied as Debian does it, and opened for
+// Root only. Timeouts are short because tests wait for them.
+const basics = `ServerRoot "{{.Root}}"
+PidFile "{{.Root}}/run/httpd.pid"
+DefaultRuntimeDir "{{.Root}}/run"
+ServerName localhost
+Listen 127.0.0.1:{{.Port}}
+ErrorLog "{{.Root}}/logs/error.log"
+LogLevel {{.LogLevel}}
+Timeout 20
+KeepAliveTimeout 2
+{{range .LoadModules}}LoadModule {{.}}_module {{$.ModulesDir}}/mod_{{.}}.so
+{{end}}{{if .Mime}}TypesConfig /etc/mime.types
+{{end}}{{if .Module}}LoadModule wsgi_module "{{.Module}}"
+{{end}}{{if .User}}User {{.User}}
+Group {{.User}}
+{{end}}{{.Tuning}}
+DocumentRoot "{{.Htdocs}}"
+<Directory />
+    AllowOverride None
+    Require all denied
+</Directory>
+<Directory "{{.Root}}">
+    Require all granted
+</Directory>
+`
+
+// fields is what the templates see.
+type fields struct {
+	Root, Apps, Htdocs, Var, LogLevel, User, Tuning, Module, ModulesDir string
+
+	Port          int
+	MPM           MPM
+	Classic, Mime bool
+	LoadModules   []string
+	Data          any
+}
+
+// write lays the server's folder out and renders its configuration, with ports that are free at this moment.
+func (s *Server) write() error {
+	c := s.config
+	port, err := s.PortOf("")
+	if err != nil {
+		return err
+	}
+	s.Port = port
+	modulePath, err := s.reachableModule()
+	if err != nil {
+		return err
+	}
+	data := fields{
+		Root: s.Root, Apps: s.Root + "/apps", Htdocs: s.Root + "/htdocs", Var: s.Root + "/var",
+		LogLevel: c.LogLevel, Tuning: c.Tuning, Module: modulePath, ModulesDir: modulesDir,
+		Port: port, MPM: c.MPM, Classic: c.Module.Name == "classic", Data: c.Data,
+		LoadModules: append([]string{"mpm_" + string(c.MPM), "authz_core", "alias"}, c.Modules...),
+	}
+	for _, name := range c.Modules {
+		data.Mime = data.Mime || name == "mime"
+	}
+	if os.Getuid() == 0 && !c.OrdinaryUser {
+		data.User = childUser
+	}
+	files := map[string]string{}
+	for name, text := range c.Files {
+		files[name] = text
+	}
+	for name, text := range c.Templates {
+		if files[name], err = s.render(name, text, data); err != nil {
+			return err
+		}
+	}
+	conf, err := s.render("httpd.conf", basics+c.Conf+"\n", data)
+	if err != nil {
+		return err
+	}
+	files["httpd.conf"] = conf
+	s.confText = conf
+	for name, text := range files {
+		if err := s.WriteFile(name, text); err != nil {
+			return err
+		}
+	}
+	return s.openToOrdinaryUser()
+}
+
+func (s *Server) render(name, text string, data fields) (string, error) {
+	parsed, err := template.New(name).Funcs(template.FuncMap{"port": s.PortOf}).Option("missingkey=error").Parse(text)
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	err = parsed.Execute(&out, data)
+	return out.String(), err
+}
+
+// PortOf returns the port that the configuration calls {{port "name"}}, choosing a free one at the first call.
+func (s *Server) PortOf(name string) (int, error) {
+	if port, ok := s.ports[name]; ok {
+		return port, nil
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	s.ports[name] = listener.Addr().(*net.TCPAddr).Port
+	return s.ports[name], nil
+}
+
+// WriteFile writes a file below Root, making folders as needed.
+func (s *Server) WriteFile(name, text string) error {
+	path := filepath.Join(s.Root, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	mode := fs.FileMode(0o644)
+	if strings.HasSuffix(name, ".cgi") {
+		mode = 0o755
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		return err
+	}
+	return os.Chmod(path, mode) // the umask must not hide it from www-data
+}
+
+// layOut makes the folders and copies testdata/apps.
+func (s *Server) layOut() error {
+	for _, name := range []string{"", "logs", "run", "htdocs", "var", "apps"} {
+		path := filepath.Join(s.Root, name)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o755)
+		if name == "var" {
+			mode = 0o777
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			return err
+		}
+	}
+	source := filepath.Join(RepositoryRoot(), "testdata", "apps")
+	return filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(source, path)
+		if err != nil {
+			return err
+		}
+		return s.WriteFile(filepath.Join("apps", relative), string(text))
+	})
+}
+
+// reachableModule is the path to load the module from: for an ordinary user a copy, with the daemon binary beside it,
+// because the repository may lie in a folder which only its owner can enter.
+func (s *Server) reachableModule() (string, error) {
+	path := s.config.Module.Path
+	if path == "" || !s.config.OrdinaryUser {
+		return path, nil
+	}
+	for _, name := range []string{filepath.Base(path), "mod_wsgi-daemon"} {
+		content, err := os.ReadFile(filepath.Join(filepath.Dir(path), name))
+		if err != nil {
+			if name == "mod_wsgi-daemon" { // the classic module has none
+				continue
+			}
+			return "", fmt.Errorf("copying the module: %w", err)
+		}
+		target := filepath.Join(s.Root, "module", name)
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(target, content, 0o755); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(s.Root, "module", filepath.Base(path)), nil
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"text/template"
+	"time"
 )
 
 // MPM is one of Apache's multi-processing modules.
@@ -192,6 +193,8 @@ type fields struct {
 	Data          any
 }
 
+var fixedTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
 // write lays the server's folder out and renders its configuration, with ports that are free at this moment.
 func (s *Server) write() error {
 	c := s.config
@@ -233,6 +236,10 @@ func (s *Server) write() error {
 	s.confText = conf
 	for name, text := range files {
 		if err := s.WriteFile(name, text); err != nil {
+			return err
+		}
+		// The same on both servers of a pair, so that ETag and Last-Modified of static files can be compared.
+		if err := os.Chtimes(filepath.Join(s.Root, name), fixedTime, fixedTime); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,49 @@
+package apachetest
+
+import "testing"
+
+const exampleTable = `
+| id | subject | cases | classic | ours | reason |
+|----|---------|-------|---------|------|--------|
+| D1 | ` + "`environ:PATH*`" + ` | * | present | ` + "`absent`" + ` | removed in 6.0 |
+| D2 | status | gateway/odd, mount/* | ` + "`500`" + ` | anything | why \| because |
+`
+
+func TestListedDifferencesAreAllowedOnlyWhereTheyAreListed(t *testing.T) {
+	d, err := parseDifferences(exampleTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		found    Found
+		caseName string
+		want     bool
+	}{
+		{Found{"environ:PATH", "str /bin", "absent"}, "any/case", true},
+		{Found{"environ:PATH", "str /bin", "str /usr/bin"}, "any/case", false},
+		{Found{"status", "500", "200"}, "gateway/odd", true},
+		{Found{"status", "500", "200"}, "mount/at/root", true},
+		{Found{"status", "404", "200"}, "gateway/odd", false},
+		{Found{"status", "500", "200"}, "gateway/even", false},
+		{Found{"body", "a", "b"}, "gateway/odd", false},
+	} {
+		if got := d.Allows(c.found, c.caseName); got != c.want {
+			t.Errorf("%v in %s: %v", c.found, c.caseName, got)
+		}
+	}
+	if unused := d.Unused(); len(unused) != 0 {
+		t.Errorf("said to be unused: %v", unused)
+	}
+}
+
+func TestDamagedTableOfDifferencesIsRefused(t *testing.T) {
+	for _, text := range []string{
+		"| D1 | status | * | a | b |",
+		"| D1 | status | * | a | b |  |",
+		"| D1 | status | * | a | b | c |\n| D1 | body | * | a | b | c |",
+	} {
+		if _, err := parseDifferences(text); err == nil {
+			t.Errorf("accepted: %s", text)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+// Package integration holds the black-box tests: real Apaches with our module and with the classic one.
+package integration
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	"modwsgi/module/apachetest"
+)
+
+// listed is docs/differences.md; every comparison uses it, and TestMain asks which of its rows were never needed.
+var listed *apachetest.Differences
+
+// comparisons counts requests that both modules answered.
+var comparisons atomic.Int64
+
+// leastComparisons is what a full run must have compared (issue: at least 200).
+const leastComparisons = 600
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	var err error
+	if listed, err = apachetest.LoadDifferences(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if full := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" && !testing.Short(); full && code == 0 {
+		code = reviewFullRun()
+	}
+	os.Exit(code)
+}
+
+// reviewFullRun checks what only a full run can tell: that every listed difference exists, and that enough was compared.
+func reviewFullRun() int {
+	code := 0
+	fmt.Printf("compared %d answers with the classic module\n", comparisons.Load())
+	if n := comparisons.Load(); n < leastComparisons {
+		fmt.Printf("FAIL: only %d comparisons, at least %d are wanted\n", n, leastComparisons)
+		code = 1
+	}
+	for _, id := range listed.Unused() {
+		fmt.Printf("FAIL: docs/differences.md lists a difference that never occurred: %s\n", id)
+		code = 1
+	}
+	return code
+}

@@ -1,0 +1,41 @@
+package directives
+
+// daemonDirectives declare daemon process groups.
+var daemonDirectives = []Directive{
+	{
+		Name: "WSGIDaemonProcess", Syntax: "name [option=value …]", Args: Options, Places: anyServer,
+		Since: "1.x", Merge: Collected, Effect: Later, Meanwhile: "no daemon processes are started",
+		Help: "Declare a group of daemon processes",
+		Doc: "The name is unique in the whole configuration. A group declared in a virtual host serves that virtual host and others with the same `ServerName`. " +
+			"Nothing is routed to a group until `WSGIProcessGroup` or an option `process-group=` names it.",
+		read: readDaemonProcess,
+	},
+	{
+		Name: "WSGISocketPrefix", Syntax: "path-prefix", Places: mainServer,
+		Default: "Apache's runtime directory and /wsgi", Since: "1.x", Merge: NotMerged, Effect: Later,
+		Help: "Beginning of the names of daemon sockets",
+		Doc:  "Relative to ServerRoot. The directory has to exist, and Apache's children have to be able to enter it.",
+		read: readText(func(p *ProcessSettings) *string { return &p.SocketPrefix }),
+	},
+	{
+		Name: "WSGISocketRotation", Syntax: "On|Off", Args: OnOff, Places: mainServer,
+		Default: "On", Since: "4.6.0", Merge: NotMerged, Effect: Later,
+		Help: "Whether each restart takes new socket names",
+		read: readSwitch(func(p *ProcessSettings) *bool { return &p.SocketRotation }),
+		Doc:  "`Off` keeps the names over graceful restarts, so that old children reach the new daemon processes.",
+	},
+	{
+		Name: "WSGIAcceptMutex", Syntax: "default|flock|fcntl|sysvsem|posixsem|pthread", Places: mainServer,
+		Default: "fcntl", Since: "1.x", Merge: NotMerged, Effect: Later,
+		Help: "The lock between the processes of a group",
+		Doc:  "Accepted in any case.",
+		read: readAcceptMutex,
+	},
+	{
+		Name: "WSGIServerMetrics", Syntax: "On|Off", Args: OnOff, Places: mainServer,
+		Default: "Off", Since: "4.2.0", Merge: NotMerged, Effect: Later,
+		Help: "Whether embedded applications may read Apache's scoreboard",
+		Doc:  "`On` lets `mod_wsgi.server_metrics()` return data; daemon process groups have the option `server-metrics=`.",
+		read: readSwitch(func(p *ProcessSettings) *bool { return &p.ServerMetrics }),
+	},
+}

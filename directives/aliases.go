@@ -41,7 +41,7 @@ func processGroupOption[T any](field func(*T) *Name) func(*optionValue, *T) {
 		*field(to) = groupNames.read(o, o.text)
 		o.useGroup(*field(to), true)
 		if field(to).Kind != NameGlobal {
-			o.builder.later(o.place, "option 'process-group' of "+o.directive.label(), requestsRunEmbedded)
+			o.builder.later(o.place, "option 'process-group'", requestsRunEmbedded)
 		}
 	}
 }

@@ -89,6 +89,7 @@ type builder struct {
 	// What the checks of the whole configuration look at.
 	groupUses    []groupUse
 	proxyHeaders []headerUse
+	places       struct{ pythonHome, socketPrefix place }
 }
 
 // A groupUse is a place that names a process group.
@@ -180,7 +181,7 @@ func (b *builder) read(rec *Record, t *target, seq int) {
 		return
 	}
 	if d.Effect == Later {
-		b.later(a.place, d.label(), d.Meanwhile)
+		b.later(a.place, "", d.Meanwhile)
 	}
 }
 
@@ -238,42 +239,6 @@ func (a *arguments) useGroup(name Name, routes bool) {
 func (b *builder) report(at place, s Severity, code int, format string, args ...any) {
 	b.problems = append(b.problems, orderedProblem{seq: at.seq, Problem: Problem{Severity: s, Code: code,
 		Directive: at.directive, File: at.file, Line: at.line, Reason: at.directive + ": " + fmt.Sprintf(format, args...)}})
-}
-
-// later notes something that has no effect in this version.
-func (b *builder) later(at place, what, meanwhile string) {
-	text := what + " is accepted and checked, but has no effect yet in this version"
-	if meanwhile != "" {
-		text += ": " + meanwhile
-	}
-	b.idle.add(at, text)
-}
-
-// tally counts occurrences of the same message and remembers the first place of each.
-type tally struct {
-	order  []string
-	first  map[string]place
-	counts map[string]int
-}
-
-func newTally() *tally { return &tally{first: map[string]place{}, counts: map[string]int{}} }
-
-func (t *tally) add(at place, text string) {
-	if t.counts[text]++; t.counts[text] == 1 {
-		t.order = append(t.order, text)
-		t.first[text] = at
-	}
-}
-
-// report gives each message once, with the number of its occurrences.
-func (t *tally) report(b *builder, s Severity) {
-	for _, text := range t.order {
-		count := ""
-		if n := t.counts[text]; n > 1 {
-			count = fmt.Sprintf(" (%d occurrences, this is the first)", n)
-		}
-		b.report(t.first[text], s, 0, "%s%s", text, count)
-	}
 }
 
 // secondsDuration keeps an absurdly large number of seconds from overflowing.

@@ -1,7 +1,5 @@
 package directives
 
-import "fmt"
-
 // An option is one name=value option of a directive that stores its options in a T.
 type option[T any] struct {
 	Name       string
@@ -65,7 +63,7 @@ func readOptions[T any](a *arguments, table []option[T], to *T) {
 		row.set(o, to)
 		switch row.Effect {
 		case Later:
-			a.builder.later(a.place, fmt.Sprintf("option '%s' of %s", name, a.directive.label()), "")
+			a.builder.later(a.place, "option '"+name+"'", "")
 		case Never:
 			o.warnf(0, "%s", row.Doc)
 		}

@@ -205,6 +205,7 @@ func readPythonHome(a *arguments, t *target) {
 		return
 	}
 	t.process.PythonHome = word
+	a.builder.places.pythonHome = a.place
 	if !filepath.IsAbs(word) {
 		a.warnf(0, "%q is no absolute path; it depends on the working directory", word)
 	}
@@ -223,6 +224,13 @@ func readSwitchInterval(a *arguments, t *target) {
 		}
 	}
 	a.idle = t.section != nil
+}
+
+func readSocketPrefix(a *arguments, t *target) {
+	if word, ok := a.single(); ok {
+		t.process.SocketPrefix = word
+		a.builder.places.socketPrefix = a.place
+	}
 }
 
 var acceptMutexes = []string{"default", "flock", "fcntl", "sysvsem", "posixsem", "pthread"}

@@ -2,6 +2,10 @@ package directives
 
 // suggestion returns "; did you mean 'x'?" for the candidate that a mistyped word most likely stands for, or "".
 func suggestion(word string, candidates []string) string {
+	const longest = 40 // nobody mistypes that; and the distance costs time in proportion to both lengths
+	if len(word) > longest {
+		return ""
+	}
 	best, bestDistance := "", len(word)/3+1
 	for _, c := range candidates {
 		if d := editDistance(lower(word), lower(c)); d < bestDistance || d == bestDistance && best == "" && d <= 2 {

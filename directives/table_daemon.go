@@ -15,7 +15,7 @@ var daemonDirectives = []Directive{
 		Default: "Apache's runtime directory and /wsgi", Since: "1.x", Merge: NotMerged, Effect: Later,
 		Help: "Beginning of the names of daemon sockets",
 		Doc:  "Relative to ServerRoot. The directory has to exist, and Apache's children have to be able to enter it.",
-		read: readText(func(p *ProcessSettings) *string { return &p.SocketPrefix }),
+		read: readSocketPrefix,
 	},
 	{
 		Name: "WSGISocketRotation", Syntax: "On|Off", Args: OnOff, Places: mainServer,

@@ -193,6 +193,7 @@ type fields struct {
 	Data          any
 }
 
+// fixedTime is when all files were changed, on both servers of a pair: ETag and Last-Modified can be compared.
 var fixedTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // write lays the server's folder out and renders its configuration, with ports that are free at this moment.
@@ -238,9 +239,12 @@ func (s *Server) write() error {
 		if err := s.WriteFile(name, text); err != nil {
 			return err
 		}
-		// The same on both servers of a pair, so that ETag and Last-Modified of static files can be compared.
-		if err := os.Chtimes(filepath.Join(s.Root, name), fixedTime, fixedTime); err != nil {
-			return err
+	}
+	for name := range files {
+		for ; name != "."; name = filepath.Dir(name) {
+			if err := os.Chtimes(filepath.Join(s.Root, name), fixedTime, fixedTime); err != nil {
+				return err
+			}
 		}
 	}
 	return s.openToOrdinaryUser()

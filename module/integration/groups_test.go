@@ -25,6 +25,7 @@ type testCase struct {
 	wants   []want
 
 	logs     []string // application's messages (LogMessage) that must appear
+	ignore   []string // what depends on timing (Comparison.Ignore)
 	logFile  string   // where; default error.log
 	oursOnly bool     // not sent to the classic module, which would hang, crash, or does not have it
 }
@@ -58,7 +59,9 @@ func (c testCase) run(t *testing.T, groupName string, pair *apachetest.Pair, our
 	if pair == nil || c.oursOnly {
 		answer = ours.Ask(t, c.request, c.logFile, c.logs)
 	} else {
-		answer = pair.Compare(t, groupName+"/"+c.name, c.request, c.logFile, c.logs)
+		answer = pair.Compare(t, apachetest.Comparison{
+			Name: groupName + "/" + c.name, Request: c.request, LogFile: c.logFile, Logs: c.logs, Ignore: c.ignore,
+		})
 		comparisons.Add(1)
 	}
 	for _, want := range c.wants {

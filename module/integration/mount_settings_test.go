@@ -35,7 +35,7 @@ SetEnvIf X-Special (.+) special=$1
 RewriteEngine On
 RewriteCond %{REMOTE_ADDR} ^127.0.0.1$
 RewriteCond %{QUERY_STRING} debug
-RewriteRule . - [E=demo.debugging:1]
+RewriteRule . - [E=demo.debugging:1,E=demo.rewritten:1]
 
 RewriteCond %{REQUEST_URI} ^/~([^/]+)
 RewriteRule . - [E=APPLICATION_GROUP:~%1]
@@ -105,7 +105,9 @@ WSGIScriptAlias /setenv-here {{.Apps}}/environ.wsgi
 			{name: "SetEnv of PATH", request: get("/plain"), wants: is(noEnv("PATH"))},
 			{name: "SetEnv in a Location", request: get("/setenv-here"), wants: is(str("demo.debugging", "2"), str("wsgi.url_scheme", "https"), noEnv("HTTPS"))},
 			{name: "SetEnvIf", request: get("/plain", hd("X-Special", "yes")), wants: is(str("special", "yes"))},
-			{name: "RewriteRule E", request: get("/plain?debug"), wants: is(str("demo.debugging", "1"))},
+			// mod_env sets its variables after mod_rewrite has: of the two in the guidelines' example, SetEnv wins.
+			{name: "RewriteRule E", request: get("/plain?debug"), wants: is(str("demo.debugging", "0"), str("demo.rewritten", "1"))},
+			{name: "RewriteRule E, not met", request: get("/plain"), wants: is(noEnv("demo.rewritten"))},
 			{name: "userdir group", request: get("/~bob/wsgi-scripts/a.wsgi/x"), wants: is(str("mod_wsgi.application_group", "~bob"), str("SCRIPT_NAME", "/~bob/wsgi-scripts/a.wsgi"), str("PATH_INFO", "/x"))},
 			{name: "userdir group of another", request: get("/~eve/wsgi-scripts/a.wsgi"), wants: is(str("mod_wsgi.application_group", "~eve"))},
 			{name: "userdir page", request: get("/~bob/page.html"), wants: is(body("bob's page"))},

@@ -1,0 +1,69 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"modwsgi/module/apachetest"
+)
+
+// forEachModule runs a test that a table can't express against both modules, under the event MPM: what holds for us must
+// hold for the oracle, or the test is wrong.
+func forEachModule(t *testing.T, conf string, files map[string]string, test func(t *testing.T, s *apachetest.Server)) {
+	t.Helper()
+	for _, module := range []apachetest.Module{apachetest.Classic(), apachetest.Ours()} {
+		t.Run(module.Name, func(t *testing.T) {
+			test(t, apachetest.Start(t, apachetest.Config{Module: module, Conf: conf, Files: files, OneChild: true}))
+		})
+	}
+}
+
+var fifos atomic.Int64
+
+// makeFIFO makes a named pipe that an application can wait at.
+func makeFIFO(t *testing.T, s *apachetest.Server) string {
+	t.Helper()
+	path := filepath.Join(s.Root, "var", "gate"+strconv.FormatInt(fifos.Add(1), 10))
+	if err := syscall.Mkfifo(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// openGate lets the application go on that waits at the pipe.
+func openGate(t *testing.T, path string) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		// Non-blocking: it fails as long as nobody reads.
+		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err == nil {
+			_ = f.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nobody waits at the gate: %v", err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// waitForFile waits until an application has written a file below Root/var, and returns its content.
+func waitForFile(t *testing.T, s *apachetest.Server, name string) string {
+	t.Helper()
+	var text []byte
+	apachetest.Eventually(t, 10*time.Second, "the application writes "+name, func() bool {
+		var err error
+		text, err = os.ReadFile(filepath.Join(s.Root, "var", name))
+		return err == nil && len(text) > 0
+	})
+	return string(text)
+}

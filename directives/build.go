@@ -123,7 +123,7 @@ func newBuilder(c *Config) *builder {
 }
 
 func build(r *Recording) *builder {
-	c := &Config{Facts: r.Facts, Servers: make([]ServerConfig, len(r.Servers))}
+	c := &Config{Facts: r.Facts, Servers: make([]ServerConfig, max(1, len(r.Servers)))}
 	for i, s := range r.Servers {
 		c.Servers[i].Server = s
 	}

@@ -1,5 +1,7 @@
 package directives
 
+import "strings"
+
 // An option is one name=value option of a directive that stores its options in a T.
 type option[T any] struct {
 	Name       string
@@ -47,11 +49,7 @@ func readOptions[T any](a *arguments, table []option[T], to *T) {
 		row := findOption(table, name)
 		switch {
 		case row == nil:
-			hint := suggestion(name, optionNames(table))
-			if name[0] == '"' || name[0] == '\'' {
-				hint = "; quotation marks belong around the value only: name=\"value\""
-			}
-			a.errorf(0, "unknown option '%s'%s", name, hint)
+			a.errorf(0, "unknown option '%s'%s", name, suggestion(name, optionNames(table)))
 			continue
 		case o.text == "" && !row.AllowEmpty:
 			a.errorf(0, "option '%s' has no value; accepted is %s", name, row.Value)
@@ -82,6 +80,15 @@ func findOption[T any](table []option[T], name string) *option[T] {
 // optionName reads up to and including the "=". A word without one is reported and skipped.
 func (a *arguments) optionName() (string, bool) {
 	line := a.rest
+	if line[0] == '"' || line[0] == '\'' {
+		word := a.next()
+		if name, value, found := strings.Cut(word, "="); found {
+			a.errorf(0, "%q is in quotation marks as a whole; they belong around the value only: %s=%q", word, name, value)
+		} else {
+			a.errorf(0, "%q is no option; options are written name=value", word)
+		}
+		return "", false
+	}
 	end := 0
 	for end < len(line) && line[end] != '=' && !isBlank(line[end]) {
 		end++

@@ -1,6 +1,7 @@
 package directives
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -72,6 +73,9 @@ func Decode(b []byte) (*Recording, error) {
 	for i := range rec.Servers {
 		rec.Servers[i] = Server{Name: r.text(), Port: int(r.number()), File: r.text(), Line: int(r.number()),
 			Virtual: r.number()&serverIsVirtual != 0}
+	}
+	if r.err == nil && len(rec.Servers) == 0 {
+		r.err = errors.New("it has no server")
 	}
 	rec.Records = make([]Record, r.count(32))
 	for i := range rec.Records {

@@ -1,0 +1,165 @@
+"""What every interpreter is given before it runs an application; run once in each, in a namespace of its own.
+
+install() is called by the C code with the facts and objects that only C has; the classes are used from there too.
+"""
+
+import sys
+
+
+class FileWrapper:
+    """wsgi.file_wrapper: PEP 3333, Optional Platform-Specific File Handling."""
+
+    __module__ = "mod_wsgi"
+
+    def __init__(self, filelike, blksize=8192):
+        if blksize < 0:
+            raise ValueError("block size must not be negative")
+        self._filelike = filelike
+        self._blksize = blksize
+        self._closed = False
+
+    def _check_open(self):
+        if self._closed:
+            raise ValueError("I/O operation on closed file wrapper")
+
+    @property
+    def filelike(self):
+        self._check_open()
+        return self._filelike
+
+    @property
+    def blksize(self):
+        return self._blksize
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self._check_open()
+        block = self._filelike.read(self._blksize)
+        if not isinstance(block, bytes):
+            raise TypeError(f"file-like object returned {type(block).__name__}, not bytes")
+        if not block:
+            raise StopIteration
+        return block
+
+    def close(self):
+        if self._closed:
+            return
+        filelike, self._filelike, self._closed = self._filelike, None, True
+        try:
+            close = filelike.close
+        except AttributeError:
+            return
+        try:
+            close()
+        except Exception:
+            pass  # the answer is out; the reference swallows this too
+
+
+class RequestTimeout(BaseException):
+    """Ends a request with 504. Not an Exception, so that an application's own handlers let it pass."""
+
+    __module__ = "mod_wsgi"
+
+
+class Restricted:
+    """Stands in for a stream that the configuration takes away: any use of it is an error."""
+
+    __module__ = "mod_wsgi"
+
+    def __init__(self, name):
+        object.__setattr__(self, "_name", name)
+
+    def __getattribute__(self, attribute):
+        name = object.__getattribute__(self, "_name")
+        raise OSError(f"{name} is not available: access to it is restricted by the server's configuration")
+
+
+def format_exception(kind, value, traceback):
+    """The lines of a traceback as one str, without the frames of this file."""
+    import traceback as formatter
+
+    return "".join(formatter.format_exception(kind, value, traceback))
+
+
+def restrict_signals():
+    """Keeps applications from replacing the signal handlers of the server that they live in."""
+    import os
+    import signal
+
+    original, server = signal.signal, os.getpid()
+
+    def intercepted(signalnum, handler, /):
+        number = int(signalnum)
+        if os.getpid() != server:  # a process that the application forked is its own
+            return original(number, handler)
+        import traceback
+
+        sys.stderr.write(
+            f"mod_wsgi: signal.signal({number}) was ignored: this process's signals are the server's "
+            f"(WSGIRestrictSignal Off allows it)\n" + "".join(traceback.format_stack(sys._getframe(1)))
+        )
+        return handler
+
+    signal.signal = intercepted
+
+
+def extend_path(directories):
+    """Adds directories as site does, with their .pth files, in front of everything else and in their order."""
+    import site
+
+    before = list(sys.path)
+    for directory in directories:
+        site.addsitedir(directory)
+    added = [entry for entry in sys.path if entry not in before]
+    sys.path[:] = added + before
+
+
+def install_module(options):
+    import importlib.machinery
+    import types
+
+    def existing_path(name):
+        """The __path__ of an installed package of that name: its submodules stay importable."""
+        try:
+            module = __import__(name)
+        except ModuleNotFoundError:
+            return None
+        return getattr(module, "__path__", None)
+
+    path = existing_path("mod_wsgi")
+    module = types.ModuleType("mod_wsgi")
+    module.__spec__ = importlib.machinery.ModuleSpec("mod_wsgi", None)
+    if path is not None:
+        module.__path__ = path
+    module.version = options["version"]
+    module.process_group = options["process_group"]
+    module.application_group = options["application_group"]
+    module.maximum_processes = options["maximum_processes"]
+    module.threads_per_process = options["threads_per_process"]
+    module.FileWrapper = FileWrapper
+    module.RequestTimeout = RequestTimeout
+    module._go_entries = options["go_entries"]
+    sys.modules["mod_wsgi"] = module
+
+    try:
+        apache = __import__("apache")
+    except ModuleNotFoundError:
+        apache = types.ModuleType("apache")
+        sys.modules["apache"] = apache
+    apache.version = options["apache_version"]
+
+
+def install(options):
+    sys.argv = ["mod_wsgi"]
+    sys.stderr = options["stderr"]
+    if not options["keep_stdio"]:
+        sys.stdout = Restricted("sys.stdout") if options["restrict_stdout"] else options["stdout"]
+        if options["restrict_stdin"]:
+            sys.stdin = Restricted("sys.stdin")
+    install_module(options)
+    if options["restrict_signal"]:
+        restrict_signals()
+    if options["python_path"]:
+        extend_path(options["python_path"].split(":"))

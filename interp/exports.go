@@ -1,0 +1,50 @@
+package interp
+
+/*
+#include <stdlib.h>
+#include "python.h"
+*/
+import "C"
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// CountEntry counts a call from C into Go; every export begins with it. Read through the C variable, see gateway.h.
+func CountEntry() {
+	atomic.AddUint64((*uint64)(unsafe.Pointer(&C.mw_go_entries)), 1)
+}
+
+//export goMwScriptName
+func goMwScriptName(path *C.mw_text) *C.char {
+	CountEntry()
+	return C.CString(ScriptName(goString(path), process.foldCase))
+}
+
+//export goMwScriptRead
+func goMwScriptRead(path *C.mw_text, n *C.size_t, mtime *C.int64_t, reason **C.char) *C.char {
+	CountEntry()
+	source, modified, err := ReadScript(goString(path))
+	if err != nil {
+		*reason = C.CString(err.Error())
+		return nil
+	}
+	*n, *mtime = C.size_t(len(source)), C.int64_t(modified)
+	return (*C.char)(C.CBytes(append(source, 0)))
+}
+
+//export goMwExplain
+func goMwExplain(code C.int, script, group, detail *C.mw_text, status *C.int) *C.char {
+	CountEntry()
+	f := Explain(int(code), goString(script), goString(group), goString(detail), process.embedded)
+	*status = C.int(f.Status)
+	return C.CString(f.Error())
+}
+
+func goString(s *C.mw_text) string {
+	if s == nil {
+		return ""
+	}
+	return C.GoString((*C.char)(s))
+}

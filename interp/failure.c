@@ -1,0 +1,73 @@
+/* Saying what went wrong: exceptions with their tracebacks, and our own WSGI#### failures. In C because it must work in forked copies and
+ * because exceptions are CPython's; the words and the status are Go's. */
+#include "python.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int mw_fail(const mw_call *call, int code, const char *detail)
+{
+    int status = 500;
+    char plain[256], *text = NULL;
+    if (!mw_is_forked_copy())
+        text = goMwExplain(code, call->script, call->application_group, detail, &status);
+    if (!text)
+        snprintf(plain, sizeof plain, "WSGI%04d: %s", code, detail ? detail : "failed in a forked copy of the process");
+    const char *record = text ? text : plain;
+    call->ops->log(call->transport, MW_LOG_ERR, record, strlen(record));
+    free(text);
+    return status;
+}
+
+/* The traceback as a new str; NULL when even that fails. */
+static PyObject *format(mw_request *request, PyObject *kind, PyObject *value, PyObject *traceback)
+{
+    PyObject *formatter = request->interp ? Py_XNewRef(request->interp->format_exception) : NULL, *text = NULL;
+    if (formatter)
+        text = PyObject_CallFunctionObjArgs(formatter, kind, value ? value : Py_None, traceback ? traceback : Py_None, NULL);
+    else if (value)
+        text = PyObject_Repr(value); /* an interpreter that is not set up yet */
+    Py_XDECREF(formatter);
+    return text;
+}
+
+int mw_fail_exception(mw_request *request, int code, int code_if_exit)
+{
+    PyObject *kind, *value, *traceback;
+    if (PyErr_ExceptionMatches(PyExc_SystemExit))
+        code = code_if_exit;
+    PyErr_Fetch(&kind, &value, &traceback);
+    PyErr_NormalizeException(&kind, &value, &traceback);
+    if (value && traceback)
+        PyException_SetTraceback(value, traceback);
+
+    char *name = strdup(kind && PyType_Check(kind) ? ((PyTypeObject *)kind)->tp_name : "exception");
+    PyObject *text = kind ? format(request, kind, value, traceback) : NULL;
+    if (!text)
+        PyErr_Clear();
+    Py_ssize_t n = 0;
+    const char *lines = text ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
+    if (text && !lines) { /* lone surrogates */
+        PyErr_Clear();
+        PyObject *escaped = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
+        Py_SETREF(text, escaped);
+        lines = escaped ? PyBytes_AS_STRING(escaped) : NULL;
+        n = escaped ? PyBytes_GET_SIZE(escaped) : 0;
+    }
+    int status;
+    request->loggers++;
+    Py_BEGIN_ALLOW_THREADS
+    status = mw_fail(request->call, code, name);
+    if (lines)
+        mw_log_lines(request->call->ops, request->call->transport, lines, n);
+    Py_END_ALLOW_THREADS
+    request->loggers--;
+    free(name);
+    Py_XDECREF(text);
+    Py_XDECREF(kind);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    PyErr_Clear();
+    return status;
+}

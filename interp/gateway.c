@@ -1,0 +1,177 @@
+/* Running one request: the steady path (PEP 3333, The Server/Gateway Side). Makes no call into Go unless something is missing or fails. */
+#include "python.h"
+
+#include <time.h>
+#include <unistd.h>
+
+static void pause_without_gil(void)
+{
+    struct timespec a_little = {0, 1000000};
+    Py_BEGIN_ALLOW_THREADS
+    nanosleep(&a_little, NULL);
+    Py_END_ALLOW_THREADS
+}
+
+void mw_io_begin(mw_request *request)
+{
+    mw_end_forked_copy();
+    while (request->busy)
+        pause_without_gil();
+    request->busy = true;
+}
+
+void mw_io_end(mw_request *request)
+{
+    request->busy = false;
+}
+
+void mw_end_forked_copy(void)
+{
+    if (!mw_is_forked_copy())
+        return;
+    int status = PyErr_Occurred() ? 1 : 0;
+    if (status && PyErr_ExceptionMatches(PyExc_SystemExit)) {
+        PyObject *kind, *value, *traceback;
+        PyErr_Fetch(&kind, &value, &traceback);
+        PyErr_NormalizeException(&kind, &value, &traceback);
+        PyObject *code = value ? PyObject_GetAttrString(value, "code") : NULL;
+        status = code == Py_None ? 0 : code && PyLong_Check(code) ? (int)PyLong_AsLong(code) : 1;
+    } else if (status) {
+        PyErr_Print();
+    }
+    _exit(status);
+}
+
+/* Logs the pending exception; the status for the client: of the failure if nothing went out yet, otherwise MW_CUT. */
+static int failed(mw_request *request, int code, int code_if_exit)
+{
+    mw_end_forked_copy();
+    if (PyErr_ExceptionMatches(request->interp->request_timeout)) {
+        PyErr_Clear();
+        if (request->committed)
+            return MW_CUT;
+        request->call->ops->begin(request->call->transport, 504, "504 Gateway Timeout");
+        request->committed = true;
+        return MW_ANSWERED;
+    }
+    int status = mw_fail_exception(request, code, code_if_exit);
+    return request->committed ? MW_CUT : status;
+}
+
+/* Calls close() of what the application returned; its failure is logged and changes nothing. */
+static void close_result(mw_request *request, PyObject *result)
+{
+    if (PyList_CheckExact(result) || PyTuple_CheckExact(result))
+        return;
+    PyObject *close = PyObject_GetAttr(result, request->interp->names.close);
+    if (!close) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+            mw_fail_exception(request, 194, 194);
+        PyErr_Clear();
+        return;
+    }
+    PyObject *closed = PyObject_CallNoArgs(close);
+    Py_DECREF(close);
+    Py_XDECREF(closed);
+    mw_end_forked_copy();
+    if (!closed && PyErr_ExceptionMatches(request->interp->request_timeout))
+        PyErr_Clear();
+    else if (!closed)
+        mw_fail_exception(request, 174, 175);
+}
+
+/* Calls the application and sends its answer. */
+static int call_application(mw_request *request, PyObject *application, PyObject *environ)
+{
+    PyObject *start_response = mw_adapter_start_response(request->adapter), *result = NULL;
+    if (start_response) {
+        PyObject *arguments[] = {NULL, environ, start_response};
+        result = PyObject_Vectorcall(application, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        Py_DECREF(start_response);
+    }
+    mw_end_forked_copy();
+    if (!result)
+        return failed(request, 174, 175);
+    int status = MW_ANSWERED;
+    if (mw_send_result(request, result) < 0)
+        status = failed(request, 174, 175);
+    close_result(request, result);
+    Py_DECREF(result);
+    return status;
+}
+
+/* Lets go of everything made for the request; whoever kept a reference finds it closed. */
+static void end(mw_request *request, PyObject *errors)
+{
+    request->thread->request = NULL;
+    if (request->adapter)
+        mw_adapter_expire(request->adapter);
+    if (request->input)
+        mw_input_expire(request->input);
+    if (request->log)
+        mw_log_expire(request->log);
+    while (request->busy || request->loggers > 0)
+        pause_without_gil();
+    Py_XDECREF((PyObject *)request->adapter);
+    Py_XDECREF((PyObject *)request->input);
+    Py_XDECREF(errors);
+    Py_XDECREF((PyObject *)request->log);
+    Py_XDECREF(request->status);
+    Py_XDECREF(request->headers);
+}
+
+static int run(mw_request *request)
+{
+    int status;
+    PyObject *dict = mw_script_dict(request, &status);
+    if (!dict)
+        return status;
+    mw_interp *interp = request->interp;
+    PyObject *name = mw_key(interp, request->call->callable);
+    PyObject *application = name ? Py_XNewRef(PyDict_GetItemWithError(dict, name)) : NULL;
+    Py_XDECREF(name);
+    Py_DECREF(dict);
+    if (!application) {
+        PyErr_Clear();
+        Py_BEGIN_ALLOW_THREADS
+        status = mw_fail(request->call, 89, request->call->callable);
+        Py_END_ALLOW_THREADS
+        return status;
+    }
+    PyObject *errors = NULL, *environ = NULL;
+    if ((request->adapter = mw_adapter_new(request)) && (request->input = mw_input_new(request)) &&
+        (request->log = mw_log_new(interp, "<wsgi.errors>", request)) && (errors = mw_log_text(interp, request->log)) &&
+        (environ = mw_environ_new(request, errors))) {
+        request->thread->request = request;
+        status = call_application(request, application, environ);
+    } else {
+        status = failed(request, 174, 175);
+    }
+    Py_XDECREF(environ);
+    Py_DECREF(application);
+    end(request, errors);
+    return status;
+}
+
+int mw_run(mw_call *call)
+{
+    if (!mw_this.running)
+        return mw_fail(call, 210, NULL);
+    mw_thread *thread = mw_thread_self();
+    mw_interp *interp = thread ? mw_interp_get(call->application_group) : NULL;
+    if (!interp)
+        return mw_fail(call, 87, NULL);
+    if (!mw_enter(interp, thread))
+        return mw_fail(call, 191, NULL);
+    mw_request request = {.call = call, .interp = interp, .thread = thread, .declared = -1};
+    int status = run(&request);
+    mw_end_forked_copy();
+    mw_leave();
+    if (request.pending > 0) {
+        const char *reason;
+        request.gone = call->ops->write(call->transport, thread->output, request.pending, 0, &reason) < 0;
+    }
+    if (status == MW_ANSWERED && !request.gone && request.sent < request.declared)
+        return MW_SHORT;
+    return request.gone && status == MW_CUT ? MW_ANSWERED : status;
+}

@@ -1,0 +1,89 @@
+/* The gateway to CPython, as a transport sees it: everything here is plain C, without Python.h.
+ *
+ * A transport (Apache's request in `module`, a socket in `daemon`) fills a mw_call and calls mw_run(); the gateway
+ * answers through the transport's mw_ops. Neither knows the other's types. */
+#ifndef MW_GATEWAY_H
+#define MW_GATEWAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Log levels of mw_ops.log, with syslog's numbers (the same as Apache's APLOG_*). */
+enum { MW_LOG_CRIT = 2, MW_LOG_ERR = 3, MW_LOG_WARNING = 4, MW_LOG_INFO = 6, MW_LOG_DEBUG = 7, MW_LOG_TRACE1 = 8 };
+
+/* Results of mw_ops.read besides a count of bytes. */
+enum { MW_READ_FAILED = -1, MW_READ_WOULD_BLOCK = -2 };
+
+/* What a transport does for the gateway. `transport` is mw_call.transport.
+ *
+ * No operation touches Python. Those marked "blocks" are called without the GIL; the others only handle memory and are
+ * called with it. An operation that fails may point *reason at a static or request-lived text. */
+typedef struct mw_ops {
+    /* Reads at most n bytes of the request body: a count, 0 at its end, or MW_READ_*. Blocks if `block` is set; otherwise
+     * answers MW_READ_WOULD_BLOCK when nothing has arrived. n = 0 announces that the application wants the body
+     * (RFC 9110, 100 Continue) and reads nothing. */
+    long (*read)(void *transport, char *buffer, size_t n, int block, const char **reason);
+
+    /* Takes the status line ("200 OK", at least three digits) and then each header, in order. Copies what it keeps. */
+    void (*begin)(void *transport, int status, const char *line);
+    void (*header)(void *transport, const char *name, const char *value);
+    /* Announces the length of the body, in bytes. */
+    void (*content_length)(void *transport, int64_t length);
+
+    /* Sends a block of the body; with `flush`, returns when the client's socket has taken it. Blocks. 0, or -1 when the
+     * client is gone. The data is the caller's again on return. */
+    int (*write)(void *transport, const char *data, size_t n, int flush, const char **reason);
+    /* Sends length bytes of a regular file from offset on. Leaves descriptor and position as they were. Blocks. 0 or -1. */
+    int (*send_file)(void *transport, int fd, int64_t offset, int64_t length, const char **reason);
+
+    /* Writes one record (no newline in it, n bytes) to the error log of the request, or of the server if transport is
+     * NULL. Works on any thread and in a forked copy of the process; never enters Go. */
+    void (*log)(void *transport, int level, const char *text, size_t n);
+} mw_ops;
+
+/* One CGI variable: NUL-terminated latin-1 (keys: ASCII). A NULL value stands for None. */
+typedef struct mw_pair {
+    const char *key, *value;
+} mw_pair;
+
+enum {
+    MW_CALL_RELOADING = 1,    /* WSGIScriptReloading On: compare modification times */
+    MW_CALL_MULTITHREAD = 2,  /* wsgi.multithread */
+    MW_CALL_MULTIPROCESS = 4, /* wsgi.multiprocess */
+    MW_CALL_RUN_ONCE = 8,     /* wsgi.run_once */
+    MW_CALL_HTTPS = 16,       /* wsgi.url_scheme is https */
+};
+
+/* One request for an application. Everything is the transport's and lives at least as long as mw_run(). */
+typedef struct mw_call {
+    const mw_ops *ops;
+    void *transport;
+    const char *application_group; /* "" is the main interpreter */
+    const char *script;            /* absolute path of the WSGI script */
+    const char *callable;          /* name of the application object in it */
+    const char *resource;          /* SCRIPT_FILENAME, for the script's reload_required() */
+    int64_t script_mtime;          /* of the script, microseconds since the epoch; -1: not known, the gateway asks */
+    int64_t content_length;        /* of the request body in bytes; -1: not known */
+    unsigned flags;                /* MW_CALL_* */
+    const mw_pair *environ;
+    size_t n_environ;
+    double request_start, queue_start, daemon_start; /* seconds since the epoch, 0.0 where not applicable */
+} mw_call;
+
+/* What became of a request. */
+enum {
+    MW_ANSWERED = 0, /* status, headers and body were handed to the transport; it ends the answer */
+    MW_CUT = -1,     /* failed after the headers: the transport must break the connection so that the client can tell */
+    MW_SHORT = -2,   /* like MW_ANSWERED, but the body is shorter than the Content-Length that was announced */
+    /* otherwise: an HTTP status; nothing was handed over, the transport answers with its own page for it */
+};
+
+/* Runs one request. The calling thread holds no GIL; it may be any thread of this process. Enters Go only to create an
+ * interpreter and to load a script. */
+int mw_run(mw_call *call);
+
+/* Calls from C into Go in this process, for the tests that hold the steady path to none. Written by Go's exports. */
+extern uint64_t mw_go_entries;
+
+#endif

@@ -1,0 +1,102 @@
+// Package interp is CPython's side: it starts Python in this process, keeps an interpreter for each application group, loads
+// scripts, and runs requests through the WSGI gateway (PEP 3333).
+//
+// It knows neither Apache nor sockets. A transport hands a request to the gateway's C function mw_run together with a table of
+// operations (gateway.h). The steady path of a request is C; Go is entered to create what is missing and to explain what failed.
+package interp
+
+/*
+#cgo CFLAGS: -Wall -Wextra -Werror -fvisibility=hidden -Wno-cast-function-type
+#cgo pkg-config: python3-embed
+#include <stdlib.h>
+#include "python.h"
+*/
+import "C"
+
+import (
+	_ "embed"
+	"errors"
+	"unsafe"
+)
+
+//go:embed bootstrap.py
+var bootstrapSource string
+
+// executable is the Python that this was built for: what sys.executable becomes unless the configuration names a home. Set by
+// the linker.
+var executable string
+
+// Options say how to start Python in this process.
+type Options struct {
+	Home              string   // WSGIPythonHome: a Python installation or a virtual environment; "" is the one built for
+	Path              string   // WSGIPythonPath: directories, separated by colons
+	Warnings          []string // WSGIPythonWarnings: -W filters
+	Optimize          int      // WSGIPythonOptimize: 0 to 2
+	DontWriteBytecode bool
+	HashSeed          *uint32 // nil: Python's default
+	RestrictSignal    bool
+	RestrictStdin     bool
+	RestrictStdout    bool
+	KeepStdio         bool // sys.stdin and sys.stdout are a terminal's
+
+	FoldCase          bool // WSGICaseSensitivity Off: script paths that differ in case only are one script
+	Embedded          bool // in a child of Apache's, not a daemon process
+	ProcessGroup      string
+	MaximumProcesses  int
+	ThreadsPerProcess int
+	ApacheVersion     [3]int
+	ModuleVersion     [3]int
+}
+
+// process is what the exports need to know of this process: CPython is one per process. Set once, before Python starts.
+var process struct {
+	foldCase, embedded bool
+}
+
+// Start starts Python; the calling thread becomes its main thread and must stay with Python (see runtime.LockOSThread) if it is
+// to run requests. ops is the mw_ops table for log records outside a request, and lives as long as the process.
+func Start(o Options, ops unsafe.Pointer) error {
+	process.foldCase, process.embedded = o.FoldCase, o.Embedded
+	program, home := programAndHome(o.Home, executable)
+	c := (*C.mw_python_options)(C.calloc(1, C.sizeof_mw_python_options))
+	c.program, c.home = optional(program), optional(home)
+	c.python_path = optional(o.Path)
+	c.bootstrap = C.CString(bootstrapSource)
+	c.process_group = C.CString(o.ProcessGroup)
+	c.optimize, c.dont_write_bytecode = C.int(o.Optimize), truth(o.DontWriteBytecode)
+	if o.HashSeed != nil {
+		c.has_hash_seed, c.hash_seed = 1, C.ulong(*o.HashSeed)
+	}
+	c.restrict_signal, c.restrict_stdin = truth(o.RestrictSignal), truth(o.RestrictStdin)
+	c.restrict_stdout, c.keep_stdio = truth(o.RestrictStdout), truth(o.KeepStdio)
+	c.maximum_processes, c.threads_per_process = C.int(o.MaximumProcesses), C.int(o.ThreadsPerProcess)
+	for i := range 3 {
+		c.apache_version[i], c.module_version[i] = C.int(o.ApacheVersion[i]), C.int(o.ModuleVersion[i])
+	}
+	if n := len(o.Warnings); n > 0 {
+		list := unsafe.Slice((**C.char)(C.calloc(C.size_t(n), C.size_t(unsafe.Sizeof(c.home)))), n)
+		for i, w := range o.Warnings {
+			list[i] = C.CString(w)
+		}
+		c.warnings, c.n_warnings = &list[0], C.size_t(n)
+	}
+	if reason := C.mw_python_start(c, (*C.mw_ops)(ops)); reason != nil {
+		defer C.free(unsafe.Pointer(reason))
+		return errors.New(C.GoString(reason))
+	}
+	return nil
+}
+
+func optional(s string) *C.char {
+	if s == "" {
+		return nil
+	}
+	return C.CString(s)
+}
+
+func truth(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}

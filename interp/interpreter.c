@@ -1,0 +1,303 @@
+/* Interpreters by application group, and the thread states that enter them. In C because every request passes here, and
+ * because it is CPython's structs.
+ *
+ * Order of locks: creation_lock is taken without a GIL and held while one is taken; nobody takes it with a GIL held. */
+#include "python.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The table of interpreters: lock-free to read, append-only ---- */
+
+enum { BUCKETS = 256 };
+static _Atomic(mw_interp *) buckets[BUCKETS];
+static pthread_mutex_t creation_lock = PTHREAD_MUTEX_INITIALIZER;
+static size_t interpreters; /* guarded by creation_lock */
+static mw_interp *main_interp;
+
+/* Where each interpreter keeps the address of its own record: a capsule in its own dict, see PyInterpreterState_GetDict. */
+static const char capsule_name[] = "mod_wsgi.interpreter";
+
+static size_t hash_of(const char *group)
+{
+    size_t h = 2166136261u;
+    for (; *group; group++)
+        h = (h ^ (unsigned char)*group) * 16777619u;
+    return h % BUCKETS;
+}
+
+static mw_interp *find(const char *group, size_t bucket)
+{
+    mw_interp *i = atomic_load_explicit(&buckets[bucket], memory_order_acquire);
+    while (i && strcmp(i->group, group) != 0)
+        i = i->next;
+    return i;
+}
+
+mw_interp *mw_interp_current(void)
+{
+    PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    PyObject *capsule = dict ? PyDict_GetItemString(dict, capsule_name) : NULL;
+    return capsule ? PyCapsule_GetPointer(capsule, capsule_name) : NULL;
+}
+
+/* ---- Setting up one interpreter; its GIL is held ---- */
+
+static bool intern_names(mw_names *names)
+{
+#define X(field, text) \
+    if (!(names->field = PyUnicode_InternFromString(text))) \
+        return false;
+    MW_NAMES(X)
+#undef X
+    return true;
+}
+
+/* Private: entries into Go so far, see gateway.h. Works in a forked copy: it reads memory. */
+static PyObject *go_entries(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    return PyLong_FromUnsignedLongLong(__atomic_load_n(&mw_go_entries, __ATOMIC_RELAXED));
+}
+
+static PyMethodDef go_entries_method = {"_go_entries", go_entries, METH_NOARGS, NULL};
+
+static PyObject *triple(const int v[3])
+{
+    return Py_BuildValue("(iii)", v[0], v[1], v[2]);
+}
+
+static bool set_option(PyObject *options, const char *key, PyObject *value)
+{
+    if (!value)
+        return false;
+    int failed = PyDict_SetItemString(options, key, value);
+    Py_DECREF(value);
+    return failed == 0;
+}
+
+/* What bootstrap.py is told: a new dict. */
+static PyObject *bootstrap_options(mw_interp *interp)
+{
+    const mw_python_options *o = &mw_this.options;
+    PyObject *d = PyDict_New();
+    if (d && set_option(d, "version", Py_NewRef(interp->module_version)) &&
+        set_option(d, "apache_version", Py_NewRef(interp->apache_version)) &&
+        set_option(d, "process_group", PyUnicode_DecodeFSDefault(o->process_group)) &&
+        set_option(d, "application_group", PyUnicode_DecodeLatin1(interp->group, strlen(interp->group), NULL)) &&
+        set_option(d, "maximum_processes", PyLong_FromLong(o->maximum_processes)) &&
+        set_option(d, "threads_per_process", PyLong_FromLong(o->threads_per_process)) &&
+        set_option(d, "python_path", PyUnicode_DecodeFSDefault(o->python_path ? o->python_path : "")) &&
+        set_option(d, "restrict_signal", PyBool_FromLong(o->restrict_signal)) &&
+        set_option(d, "restrict_stdin", PyBool_FromLong(o->restrict_stdin)) &&
+        set_option(d, "restrict_stdout", PyBool_FromLong(o->restrict_stdout)) &&
+        set_option(d, "keep_stdio", PyBool_FromLong(o->keep_stdio)) &&
+        set_option(d, "stderr", mw_log_text(interp, mw_log_new(interp, "<stderr>", NULL))) &&
+        set_option(d, "stdout", mw_log_text(interp, mw_log_new(interp, "<stdout>", NULL))) &&
+        set_option(d, "go_entries", PyCFunction_New(&go_entries_method, NULL)))
+        return d;
+    Py_XDECREF(d);
+    return NULL;
+}
+
+static PyObject *import_attribute(const char *module, const char *attribute)
+{
+    PyObject *m = PyImport_ImportModule(module);
+    PyObject *value = m ? PyObject_GetAttrString(m, attribute) : NULL;
+    Py_XDECREF(m);
+    return value;
+}
+
+/* Runs bootstrap.py in a namespace of its own and takes over what it defines. */
+static bool bootstrap(mw_interp *interp)
+{
+    PyObject *space = PyDict_New(), *code = NULL, *done = NULL, *options = NULL;
+    bool ok = space && set_option(space, "__name__", PyUnicode_InternFromString("mod_wsgi")) &&
+        PyDict_SetItemString(space, "__builtins__", PyEval_GetBuiltins()) == 0 &&
+        (code = Py_CompileString(mw_this.options.bootstrap, "<mod_wsgi>", Py_file_input)) &&
+        (done = PyEval_EvalCode(code, space, space)) && (options = bootstrap_options(interp));
+    Py_XDECREF(done);
+    PyObject *install = ok ? PyDict_GetItemString(space, "install") : NULL;
+    done = install ? PyObject_CallOneArg(install, options) : NULL;
+    ok = done && (interp->file_wrapper = Py_XNewRef(PyDict_GetItemString(space, "FileWrapper"))) &&
+        (interp->request_timeout = Py_XNewRef(PyDict_GetItemString(space, "RequestTimeout"))) &&
+        (interp->format_exception = Py_XNewRef(PyDict_GetItemString(space, "format_exception")));
+    Py_XDECREF(done);
+    Py_XDECREF(options);
+    Py_XDECREF(code);
+    Py_XDECREF(space);
+    return ok;
+}
+
+static bool set_up(mw_interp *interp)
+{
+    interp->state = PyInterpreterState_Get();
+    PyObject *dict = PyInterpreterState_GetDict(interp->state), *capsule = PyCapsule_New(interp, capsule_name, NULL);
+    bool kept = dict && capsule && PyDict_SetItemString(dict, capsule_name, capsule) == 0;
+    Py_XDECREF(capsule);
+    return kept && intern_names(&interp->names) && (interp->wsgi_version = Py_BuildValue("(ii)", 1, 0)) &&
+        (interp->module_version = triple(mw_this.options.module_version)) &&
+        (interp->apache_version = triple(mw_this.options.apache_version)) &&
+        (interp->text_wrapper = import_attribute("io", "TextIOWrapper")) &&
+        (interp->text_wrapper_args = Py_BuildValue("(ssss)", "encoding", "errors", "line_buffering", "write_through")) &&
+        (interp->compile = import_attribute("builtins", "compile")) &&
+        (interp->adapter_type = mw_adapter_type_new()) && (interp->input_type = mw_input_type_new()) &&
+        (interp->log_type = mw_log_type_new()) && bootstrap(interp);
+}
+
+static mw_interp *record_new(const char *group)
+{
+    mw_interp *interp = calloc(1, sizeof *interp);
+    if (interp && !(interp->group = strdup(group))) {
+        free(interp);
+        return NULL;
+    }
+    return interp;
+}
+
+static void publish(mw_interp *interp)
+{
+    size_t bucket = hash_of(interp->group);
+    interp->next = atomic_load_explicit(&buckets[bucket], memory_order_relaxed);
+    atomic_store_explicit(&buckets[bucket], interp, memory_order_release);
+}
+
+/* ---- Threads ---- */
+
+static pthread_key_t thread_key;
+static __thread mw_thread *this_thread;
+static atomic_uint thread_numbers;
+
+/* Deletes the ending thread's states, each under its own GIL. */
+static void thread_ends(void *value)
+{
+    mw_thread *thread = value;
+    bool alive = mw_this.running && !mw_is_forked_copy();
+    for (size_t i = 0; alive && i < thread->n_states; i++) {
+        if (!thread->states[i])
+            continue;
+        PyEval_RestoreThread(thread->states[i]);
+        PyThreadState_Clear(thread->states[i]);
+        PyThreadState_DeleteCurrent();
+    }
+    free(thread->states);
+    free(thread->output);
+    free(thread);
+    this_thread = NULL;
+}
+
+mw_thread *mw_thread_self(void)
+{
+    if (this_thread)
+        return this_thread;
+    mw_thread *thread = calloc(1, sizeof *thread);
+    if (!thread || !(thread->output = malloc(MW_OUTPUT_SIZE)) || pthread_setspecific(thread_key, thread) != 0) {
+        if (thread)
+            free(thread->output);
+        free(thread);
+        return NULL;
+    }
+    thread->number = atomic_fetch_add(&thread_numbers, 1);
+    return this_thread = thread;
+}
+
+/* Keeps state as the thread's own for the interpreter. */
+static bool keep_state(mw_thread *thread, mw_interp *interp, PyThreadState *state)
+{
+    if (interp->number >= thread->n_states) {
+        size_t n = interp->number + 8;
+        PyThreadState **grown = realloc(thread->states, n * sizeof *grown);
+        if (!grown)
+            return false;
+        memset(grown + thread->n_states, 0, (n - thread->n_states) * sizeof *grown);
+        thread->states = grown;
+        thread->n_states = n;
+    }
+    thread->states[interp->number] = state;
+    return true;
+}
+
+bool mw_enter(mw_interp *interp, mw_thread *thread)
+{
+    if (interp->number >= thread->n_states || !thread->states[interp->number]) {
+        PyThreadState *state = PyThreadState_New(interp->state);
+        if (!state || !keep_state(thread, interp, state))
+            return false;
+    }
+    PyThreadState *state = thread->states[interp->number];
+    PyEval_RestoreThread(state);
+    mw_gilstate_follow(state);
+    return true;
+}
+
+void mw_leave(void)
+{
+    PyEval_SaveThread();
+}
+
+/* ---- Creating ---- */
+
+mw_interp *mw_interp_adopt_main(PyThreadState *state)
+{
+    mw_thread *thread = NULL;
+    if (pthread_key_create(&thread_key, thread_ends) != 0 || !(thread = mw_thread_self()) ||
+        !(main_interp = record_new("")))
+        return NULL;
+    PyObject *threading = PyImport_ImportModule("threading"); /* so that its main thread is this one */
+    Py_XDECREF(threading);
+    if (!threading || !set_up(main_interp) || !keep_state(thread, main_interp, state)) {
+        if (PyErr_Occurred())
+            PyErr_Print();
+        return NULL;
+    }
+    interpreters = 1;
+    publish(main_interp);
+    return main_interp;
+}
+
+/* Makes the sub-interpreter. creation_lock is held, no GIL. */
+static mw_interp *create(const char *group, mw_thread *thread)
+{
+    mw_interp *interp = record_new(group);
+    if (!interp || !mw_enter(main_interp, thread))
+        return NULL;
+    interp->number = interpreters;
+    PyThreadState *before = PyThreadState_Get(), *state = Py_NewInterpreter();
+    bool ok = state && set_up(interp) && keep_state(thread, interp, state);
+    if (ok) {
+        interpreters++;
+        mw_leave();
+        publish(interp);
+        return interp;
+    }
+    if (state) {
+        mw_call call = {.ops = mw_this.ops, .application_group = group};
+        mw_request request = {.call = &call};
+        mw_fail_exception(&request, 189, 189);
+        Py_EndInterpreter(state);
+        PyThreadState_Swap(before);
+    } else {
+        PyErr_Clear();
+    }
+    mw_leave();
+    free(interp->group);
+    free(interp);
+    return NULL;
+}
+
+mw_interp *mw_interp_get(const char *group)
+{
+    size_t bucket = hash_of(group);
+    mw_interp *interp = find(group, bucket);
+    if (interp)
+        return interp;
+    mw_thread *thread = mw_thread_self();
+    if (!thread)
+        return NULL;
+    pthread_mutex_lock(&creation_lock);
+    interp = find(group, bucket);
+    if (!interp)
+        interp = create(group, thread);
+    pthread_mutex_unlock(&creation_lock);
+    return interp;
+}

@@ -1,0 +1,79 @@
+/* Starting Python in this process. In C because PyConfig is macros and structs, and because what tells a forked copy from
+ * the process itself must not need Go. */
+#include "python.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+mw_process mw_this;
+uint64_t mw_go_entries;
+
+bool mw_is_forked_copy(void)
+{
+    return getpid() != mw_this.pid;
+}
+
+/* Fills config from options. CPython copies every string. */
+static PyStatus configure(PyConfig *config, const mw_python_options *options)
+{
+    PyStatus status;
+    config->parse_argv = 0;
+    config->install_signal_handlers = 0;
+    config->optimization_level = options->optimize;
+    if (options->dont_write_bytecode)
+        config->write_bytecode = 0;
+    if (options->has_hash_seed) {
+        config->use_hash_seed = 1;
+        config->hash_seed = options->hash_seed;
+    }
+    if (options->program) {
+        status = PyConfig_SetBytesString(config, &config->program_name, options->program);
+        if (PyStatus_Exception(status))
+            return status;
+    }
+    if (options->home) {
+        status = PyConfig_SetBytesString(config, &config->home, options->home);
+        if (PyStatus_Exception(status))
+            return status;
+    }
+    char *arguments[] = {"mod_wsgi"};
+    status = PyConfig_SetBytesArgv(config, 1, arguments);
+    for (size_t i = 0; i < options->n_warnings && !PyStatus_Exception(status); i++) {
+        wchar_t *filter = Py_DecodeLocale(options->warnings[i], NULL);
+        if (!filter)
+            return PyStatus_NoMemory();
+        status = PyWideStringList_Append(&config->warnoptions, filter);
+        PyMem_RawFree(filter);
+    }
+    return status;
+}
+
+char *mw_python_start(const mw_python_options *options, const mw_ops *ops)
+{
+    mw_this.options = *options;
+    mw_this.ops = ops;
+    mw_this.pid = getpid();
+
+    PyPreConfig preconfig;
+    PyPreConfig_InitPythonConfig(&preconfig);
+    preconfig.parse_argv = 0;
+    PyStatus status = Py_PreInitialize(&preconfig);
+    if (!PyStatus_Exception(status)) {
+        PyConfig config;
+        PyConfig_InitPythonConfig(&config);
+        status = configure(&config, options);
+        if (!PyStatus_Exception(status))
+            status = Py_InitializeFromConfig(&config);
+        PyConfig_Clear(&config);
+    }
+    if (PyStatus_Exception(status))
+        return strdup(status.err_msg ? status.err_msg : "it asked to exit");
+
+    mw_interp *main_interp = mw_interp_adopt_main(PyThreadState_Get());
+    PyEval_SaveThread();
+    if (!main_interp)
+        return strdup("the main interpreter could not be set up");
+    mw_this.running = true;
+    return NULL;
+}

@@ -1,0 +1,211 @@
+/* Internals of the gateway shared by the C files of this package. Not for transports. */
+#ifndef MW_PYTHON_H
+#define MW_PYTHON_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "gateway.h"
+
+#if PY_VERSION_HEX < 0x030A0000
+#error "mod_wsgi needs CPython 3.10 or later"
+#endif
+
+/* ---- The process (process.c) ---- */
+
+/* How to start Python, decided by Go from the configuration. Strings are NUL-terminated UTF-8, NULL where not set. */
+typedef struct mw_python_options {
+    const char *program;       /* what sys.executable becomes */
+    const char *home;          /* sys.prefix */
+    const char *const *warnings; /* -W filters */
+    size_t n_warnings;
+    int optimize;              /* 0 to 2 */
+    int dont_write_bytecode;
+    int has_hash_seed;
+    unsigned long hash_seed;
+    const char *bootstrap;     /* source of bootstrap.py */
+    /* Facts for the modules mod_wsgi and apache. */
+    int apache_version[3], module_version[3];
+    const char *process_group;
+    int maximum_processes, threads_per_process;
+    /* For every interpreter of this process. */
+    const char *python_path;   /* WSGIPythonPath, ':' between directories */
+    int restrict_signal, restrict_stdin, restrict_stdout, keep_stdio; /* keep_stdio: a single process on a terminal */
+} mw_python_options;
+
+typedef struct mw_process {
+    mw_python_options options;
+    const mw_ops *ops; /* for log records outside a request */
+    pid_t pid;         /* of the process that started Python; another pid is a forked copy */
+    bool running;
+} mw_process;
+
+/* The one table of this process, set once by mw_python_start() and constant afterwards. CPython is one per process. */
+extern mw_process mw_this;
+
+/* Starts Python. options are the caller's and must live as long as the process. Returns NULL, or a malloc'ed text that
+ * says why not. The calling thread becomes Python's main thread and holds no GIL on return. */
+char *mw_python_start(const mw_python_options *options, const mw_ops *ops);
+
+/* True in a copy of the process made by fork(): Go does not live there. */
+bool mw_is_forked_copy(void);
+
+/* ---- Interpreters and threads (interpreter.c) ---- */
+
+/* Names used on every request, one reference each per interpreter. */
+#define MW_NAMES(X) \
+    X(application_start, "mod_wsgi.application_start") X(apache_version, "apache.version") X(close, "close") \
+    X(daemon_start, "mod_wsgi.daemon_start") X(errors, "wsgi.errors") X(file_wrapper, "wsgi.file_wrapper") \
+    X(filelike, "filelike") X(input, "wsgi.input") X(input_terminated, "wsgi.input_terminated") \
+    X(module_version, "mod_wsgi.version") X(mtime, "__mtime__") X(multiprocess, "wsgi.multiprocess") \
+    X(multithread, "wsgi.multithread") X(queue_start, "mod_wsgi.queue_start") X(reload_required, "reload_required") \
+    X(request_start, "mod_wsgi.request_start") X(run_once, "wsgi.run_once") X(tell, "tell") \
+    X(thread_id, "mod_wsgi.thread_id") X(url_scheme, "wsgi.url_scheme") X(wsgi_version, "wsgi.version") \
+    X(http, "http") X(https, "https")
+
+typedef struct mw_names {
+#define X(field, text) PyObject *field;
+    MW_NAMES(X)
+#undef X
+} mw_names;
+
+enum { MW_KEY_CACHE = 1024 /* slots, a power of two */, MW_SCRIPT_BUCKETS = 64 };
+
+/* A script as this interpreter knows it. Lives as long as the interpreter. */
+typedef struct mw_script {
+    struct mw_script *next;
+    char *path;
+    PyObject *name;         /* of its module in sys.modules; a reference */
+    pthread_mutex_t lock;   /* held while it is loaded; never taken with the GIL held */
+} mw_script;
+
+/* One interpreter, for one application group. Never freed. */
+typedef struct mw_interp {
+    struct mw_interp *next; /* in its bucket; set before it is published */
+    char *group;
+    size_t number;          /* index into mw_thread.states */
+    PyInterpreterState *state;
+    /* References, guarded by this interpreter's GIL. */
+    mw_names names;
+    PyTypeObject *adapter_type, *input_type, *log_type;
+    PyObject *file_wrapper, *text_wrapper, *text_wrapper_args, *format_exception, *request_timeout, *compile;
+    PyObject *wsgi_version, *module_version, *apache_version;
+    PyObject *keys[MW_KEY_CACHE]; /* CGI variable names seen before, by hash */
+    mw_script *scripts[MW_SCRIPT_BUCKETS];
+} mw_interp;
+
+struct mw_request;
+
+/* One operating system thread that has entered Python. Owned by that thread, freed by it when it ends. */
+typedef struct mw_thread {
+    unsigned number;           /* mod_wsgi.thread_id: order of first use, 0 is the thread that started Python */
+    PyThreadState **states;    /* by mw_interp.number */
+    size_t n_states;
+    struct mw_request *request; /* whose application is running on this thread, or NULL */
+    char *output;              /* MW_OUTPUT_SIZE bytes for small answers */
+} mw_thread;
+
+enum { MW_OUTPUT_SIZE = 65536 };
+
+/* The calling thread's record, made on first use. NULL when out of memory. */
+mw_thread *mw_thread_self(void);
+
+/* Finds or creates the interpreter of an application group. The caller holds no GIL. NULL after having logged why. */
+mw_interp *mw_interp_get(const char *group);
+
+/* Takes the interpreter's GIL with this thread's state for it; paired with mw_leave. False when out of memory. */
+bool mw_enter(mw_interp *interp, mw_thread *thread);
+void mw_leave(void);
+
+/* The record of the interpreter that the calling thread is in. The caller holds its GIL. Borrowed. */
+mw_interp *mw_interp_current(void);
+
+/* gilstate.c. Makes PyGILState_Ensure() on this thread mean `state`, which it has just taken the GIL with. Python before 3.12 keeps
+ * the first state of a thread for ever, so that an extension that uses it (sqlite3's callbacks do) would deadlock in every
+ * other interpreter; later versions do this themselves. */
+void mw_gilstate_follow(PyThreadState *state);
+
+/* Called by process.c once Python runs. */
+mw_interp *mw_interp_adopt_main(PyThreadState *state);
+
+/* ---- Requests (gateway.c and its parts) ---- */
+
+/* A request while it runs: on the stack of mw_run(), pointed at by the Python objects made for it, which forget it at its end. */
+typedef struct mw_request {
+    mw_call *call;
+    mw_interp *interp;
+    mw_thread *thread;
+    struct mw_adapter *adapter;   /* references, all three */
+    struct mw_input *input;
+    struct mw_log *log;
+    PyObject *status, *headers;   /* of start_response, references or NULL */
+    bool committed;               /* status and headers are the transport's */
+    bool gone;                    /* the client is: writing failed */
+    bool busy;                    /* a thread is inside the transport for it, see mw_io_begin */
+    unsigned loggers;             /* threads that are writing to its log without the GIL */
+    size_t pending;               /* bytes in thread->output, to be sent when the GIL is released for good */
+    int64_t declared;             /* Content-Length of the answer, -1 if none */
+    int64_t sent;                 /* bytes of the body given to the transport */
+} mw_request;
+
+/* gateway.c. Applications may read and write from threads of their own, transports serve one at a time: paired, GIL held; they
+ * wait without it. A request ends when nobody is inside. In a forked copy mw_io_begin does not return. */
+void mw_io_begin(mw_request *request);
+void mw_io_end(mw_request *request);
+/* Ends a forked copy of the process in which the application's code returned to us: it must not go on as a server. GIL held. */
+void mw_end_forked_copy(void);
+
+/* environ.c. A new dict for the request, or NULL with an exception. GIL held. */
+PyObject *mw_environ_new(mw_request *request, PyObject *errors);
+/* The interned str of a CGI variable's name: a new reference. GIL held. */
+PyObject *mw_key(mw_interp *interp, const char *text);
+
+/* adapter.c: start_response and write. */
+PyTypeObject *mw_adapter_type_new(void);
+struct mw_adapter *mw_adapter_new(mw_request *request);          /* new reference */
+PyObject *mw_adapter_start_response(struct mw_adapter *adapter); /* the bound method; new reference */
+void mw_adapter_expire(struct mw_adapter *adapter);
+/* Hands status and headers to the transport. 0, or -1 with an exception. With length >= 0 a Content-Length is added if there is none. */
+int mw_commit(mw_request *request, int64_t length);
+
+/* input.c: wsgi.input. */
+PyTypeObject *mw_input_type_new(void);
+struct mw_input *mw_input_new(mw_request *request); /* new reference */
+void mw_input_expire(struct mw_input *input);
+
+/* log.c: wsgi.errors, sys.stderr and sys.stdout. */
+PyTypeObject *mw_log_type_new(void);
+struct mw_log *mw_log_new(mw_interp *interp, const char *name, mw_request *request); /* new reference; request NULL: by thread */
+PyObject *mw_log_text(mw_interp *interp, struct mw_log *log); /* io.TextIOWrapper over it: new reference */
+void mw_log_expire(struct mw_log *log);                       /* writes what is left of a line; later writes raise */
+
+/* output.c: what the application returned. 0 when it was handed over or the client is gone, -1 with an exception. */
+int mw_send_result(mw_request *request, PyObject *result);
+/* One block for the transport, GIL held, released meanwhile. 0; or -1 without an exception when the client is gone, and *reason. */
+int mw_send_block(mw_request *request, PyObject *bytes, bool flush, const char **reason);
+
+/* script.c. The script's module dict, loaded or reloaded as needed: a new reference; or NULL after having logged why, with the
+ * HTTP status. GIL held, released meanwhile. */
+PyObject *mw_script_dict(mw_request *request, int *status);
+
+/* failure.c: every failure is a WSGI#### code; Go words it and says which HTTP status it means. */
+/* Logs the current exception with its traceback under the code (another one for SystemExit) and clears it. GIL held; it is
+ * released meanwhile. Returns the status. */
+int mw_fail_exception(mw_request *request, int code, int code_if_exit);
+/* Logs a failure without an exception; detail may be NULL. No GIL held. Returns the status. */
+int mw_fail(const mw_call *call, int code, const char *detail);
+/* Logs text line by line at error level; transport NULL: to the server's log. No GIL needed. */
+void mw_log_lines(const mw_ops *ops, void *transport, const char *text, size_t n);
+
+/* ---- Go (exports.go). Called without the GIL, never in a forked copy. Results are malloc'ed; the caller frees. ---- */
+typedef const char mw_text; /* cgo knows no const, but keeps the names of types */
+extern char *goMwScriptName(mw_text *path);
+/* Reads a script. NULL and *reason (malloc'ed) when it can't be read. *mtime is of what was read. */
+extern char *goMwScriptRead(mw_text *path, size_t *n, int64_t *mtime, char **reason);
+/* Words a failure, as one log record, and says which HTTP status it means. script, group and detail may be NULL. */
+extern char *goMwExplain(int code, mw_text *script, mw_text *group, mw_text *detail, int *status);
+
+#endif

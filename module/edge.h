@@ -1,0 +1,240 @@
+/* Everything the C files of Apache's side share. See README.md for which of them runs in which process. */
+#ifndef MW_EDGE_H
+#define MW_EDGE_H
+
+#include <httpd.h>
+
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../interp/gateway.h"
+
+/* Leaves of .htaccess files have this bit; their numbers mean something within one request only. */
+#define MW_LOCAL_LEAF 0x80000000u
+
+/* The release of the classic module whose behaviour this is: what applications see as mod_wsgi.version. */
+#define MW_VERSION_MAJOR 6
+#define MW_VERSION_MINOR 0
+#define MW_VERSION_PATCH 5
+
+extern module AP_MODULE_DECLARE_DATA wsgi_module;
+APLOG_USE_MODULE(wsgi);
+
+/* ---- What is recorded while the configuration is read (record.c) ---- */
+
+/* Where a directive stood; the wire format of package directives uses the same bits. */
+enum {
+    MW_IN_VIRTUAL_HOST = 1,
+    MW_IN_SECTION = 2,
+    MW_IN_LIMIT = 4,
+    MW_IN_HTACCESS = 8,
+    MW_END_OF_SECTION = 16,
+};
+
+/* One directive as Apache met it. Never interpreted in C. */
+typedef struct mw_record {
+    const server_rec *server;
+    uint32_t leaf, directive, context;
+    const char *args, *file, *section;
+    int line;
+} mw_record;
+
+/* The configuration of a directory-type section: which leaves it was merged from, outermost first. Only leaves with directives count. */
+typedef struct mw_directory {
+    uint32_t leaf;               /* of a section or .htaccess file that was read, not merged */
+    apr_array_header_t *leaves;  /* uint32_t, what this was merged from; NULL: itself, if it has directives */
+    apr_array_header_t *local;   /* mw_record: directives from .htaccess, of this and what it was merged from; NULL if none */
+    bool used;                   /* has directives */
+} mw_directory;
+
+/* Number of a server in the recording: kept in each server's own configuration once all servers are known. */
+typedef struct mw_server {
+    uint32_t number;
+} mw_server;
+
+void *mw_create_directory(apr_pool_t *pool, char *path);
+void *mw_merge_directory(apr_pool_t *pool, void *outer, void *inner);
+int mw_forget_recording(apr_pool_t *pool, apr_pool_t *log, apr_pool_t *temporary);
+extern const command_rec mw_commands[];
+const char *mw_directive_name(uint32_t number);
+
+/* The recording of the configuration being read, in the format of package directives; in the pool. */
+typedef struct mw_blob {
+    char *data;
+    size_t n;
+} mw_blob;
+mw_blob mw_encode_recording(apr_pool_t *pool, server_rec *main_server);
+mw_blob mw_encode_local(apr_pool_t *pool, const apr_array_header_t *records);
+
+/* ---- Checking, in the parent (check.c) ---- */
+
+/* The recording of the configuration in force, made by check_config; in its pool. */
+mw_blob mw_current_recording(void);
+int mw_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+int mw_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
+/* ---- Plans: what Go compiled, immutable, never freed (plan.c; filled by plan.go) ---- */
+
+enum { MW_NAME_LITERAL, MW_NAME_RESOURCE, MW_NAME_SERVER, MW_NAME_HOST, MW_NAME_ENV, MW_NAME_UNSET };
+
+/* The name of an application group, a process group or a callable. text: the literal, or the variable of MW_NAME_ENV. */
+typedef struct mw_name {
+    int kind;
+    const char *text;
+} mw_name;
+
+enum { MW_UNSET = -1, MW_OFF = 0, MW_ON = 1, MW_AUTO = 2 };
+
+/* WSGIScriptAlias or WSGIScriptAliasMatch. */
+typedef struct mw_alias {
+    char tag[12]; /* its index as text: what a request's note says */
+    const char *location, *target;
+    int is_regex;
+    void *regex;  /* ap_regex_t, compiled by C in each child */
+    mw_name process_group, application_group, callable;
+    int pass_authorization;
+} mw_alias;
+
+typedef struct mw_handler_script {
+    const char *name, *path;
+    mw_name process_group, application_group;
+    int pass_authorization;
+} mw_handler_script;
+
+/* An address range: n leading bits of an IPv4 (4 bytes) or IPv6 (16) address. */
+typedef struct mw_network {
+    uint8_t address[16], bytes, bits;
+} mw_network;
+
+enum { MW_PROXY_CLIENT, MW_PROXY_SCHEME, MW_PROXY_HOST, MW_PROXY_SERVER, MW_PROXY_PORT, MW_PROXY_SCRIPT_NAME, MW_PROXY_CATEGORIES };
+enum { MW_PROXY_VERBATIM, MW_PROXY_LIST, MW_PROXY_SCHEME_FLAG }; /* a scheme is named, or says on and off; REMOTE_ADDR may be a list */
+
+/* A header of WSGITrustedProxyHeaders, or (in mw_config.proxy_headers) one that the module knows at all. */
+typedef struct mw_proxy_header {
+    const char *key; /* HTTP_X_FORWARDED_FOR */
+    int category, treatment;
+} mw_proxy_header;
+
+/* Everything that a request needs of the configuration that applies to it. */
+typedef struct mw_plan {
+    mw_name process_group, application_group, callable;
+    int reloading, chunked, pass_authorization, sendfile;
+    int head; /* WSGIMapHEADToGET: MW_OFF, MW_ON, MW_AUTO */
+    int trusted_proxies_set;
+    const mw_network *trusted_proxies;
+    size_t n_trusted_proxies;
+    const mw_proxy_header *proxy_headers;
+    size_t n_proxy_headers;
+    const mw_handler_script *handler_scripts;
+    size_t n_handler_scripts;
+} mw_plan;
+
+typedef struct mw_server_plan {
+    mw_plan plan;              /* outside of every section */
+    const uint32_t *aliases;   /* indices into mw_config.aliases in the order of precedence */
+    size_t n_aliases;
+} mw_server_plan;
+
+/* The compiled configuration of one child. */
+typedef struct mw_config {
+    mw_server_plan *servers;   /* by mw_server.number */
+    size_t n_servers;
+    mw_alias *aliases;
+    size_t n_aliases;
+    const mw_proxy_header *proxy_headers; /* all that the module knows */
+    size_t n_proxy_headers;
+    int fold_case;             /* WSGICaseSensitivity Off */
+    int restrict_embedded;
+    int any_handler_scripts;   /* somewhere: look at handler names that are not ours */
+} mw_config;
+
+/* The plan for a request: a look-up; Go is entered only for a configuration that was not met before. NULL after having logged why. */
+const mw_plan *mw_plan_for(request_rec *r);
+void mw_forget_plans(void); /* before the first request of a configuration */
+
+/* ---- The child (child.c) ---- */
+
+/* What this process is. Set in child_init before any request, constant afterwards. */
+typedef struct mw_child {
+    const mw_config *config;
+    pid_t configured_by; /* the process that read the configuration: this one with -X, otherwise its parent */
+    server_rec *main_server;
+    int multithread, multiprocess;
+    bool running; /* Go is */
+} mw_child;
+
+/* With the recorder's list (record.c), the one state that Apache's hooks force to be global. */
+extern mw_child mw_this_child;
+
+void mw_child_init(apr_pool_t *pool, server_rec *s);
+
+/* ---- Requests ---- */
+
+int mw_translate_name(request_rec *r); /* mapping.c */
+/* The alias that mapped the request, or NULL. */
+const mw_alias *mw_alias_of(request_rec *r);
+int mw_handler(request_rec *r); /* handler.c */
+
+/* Logs a failure as Go words it (fault.go) and returns its HTTP status. detail may be NULL. */
+int mw_refuse(request_rec *r, int code, const char *detail);
+
+/* names.c. The value of a name for this request, in its pool or constant. */
+const char *mw_expand(request_rec *r, const mw_name *name);
+const char *mw_expand_callable(request_rec *r, const mw_name *name); /* no token but %{ENV:...} */
+const char *mw_script_name(request_rec *r); /* the URI without path info, slashes collapsed, case folded as configured */
+const char *mw_collapse_slashes(apr_pool_t *pool, const char *path);
+
+/* The CGI variables of a request (environ.c): an array of mw_pair in its pool. */
+typedef struct mw_variables {
+    apr_array_header_t *pairs;
+    bool https;
+} mw_variables;
+mw_variables mw_build_variables(request_rec *r, const mw_plan *plan, bool pass_authorization);
+const char *mw_variable(const mw_variables *v, const char *key); /* NULL if absent */
+void mw_set_variable(mw_variables *v, const char *key, const char *value);
+void mw_remove_variable(mw_variables *v, const char *key);
+
+/* proxies.c: WSGITrustedProxies. True if a scheme header decided about https. */
+bool mw_apply_trusted_proxies(request_rec *r, mw_variables *v, const mw_plan *plan);
+
+/* transport.c: a request as the gateway's transport. */
+typedef struct mw_exchange {
+    request_rec *r;
+    apr_bucket_brigade *in, *out;
+    bool body_ended;
+    int body_status; /* HTTP status that a failure to read the body means, 0 while there is none */
+    bool sendfile;   /* WSGIEnableSendfile */
+} mw_exchange;
+extern const mw_ops mw_apache_ops;
+/* Breaks the connection (or stream) so that the client can tell that the answer is incomplete. */
+void mw_cut(mw_exchange *exchange);
+
+/* ---- Go (cmd/mod_wsgi). Only in a child, after the late start. Texts returned are malloc'ed, the caller frees. ---- */
+typedef const char mw_ctext; /* cgo knows no const, but keeps the names of types */
+typedef const mw_plan mw_cplan;
+typedef const uint32_t mw_cleaf;
+typedef const mw_ops mw_cops;
+
+/* Facts about the child that only Apache knows. */
+typedef struct mw_facts {
+    int apache_version[3], module_version[3], maximum_processes, threads_per_process, single_process;
+} mw_facts;
+typedef const mw_facts mw_cfacts;
+
+/* Uses the runtime, decodes and compiles the recording, starts Python. Returns the configuration (also when Python failed: *error
+ * then says why), or NULL with *error. *report is a line for the log at info level. */
+extern mw_config *goMwStart(mw_ctext *recording, size_t n, mw_cfacts *facts, mw_cops *ops, char **report, char **error);
+/* Compiles the plan for a server and the leaves that apply, and directives from .htaccess (encoded as a recording). */
+extern mw_cplan *goMwPlan(uint32_t server, mw_cleaf *leaves, size_t n_leaves, mw_ctext *local, size_t n_local, char **error);
+/* Checks one directive of an .htaccess file: NULL, or what is wrong with it. */
+extern char *goMwLocalDirective(uint32_t directive, mw_ctext *args);
+/* Words a failure and says which HTTP status it means. */
+extern char *goMwFault(int code, mw_ctext *path, mw_ctext *detail, int *status);
+
+#endif

@@ -1,0 +1,107 @@
+// Package module is Apache's side of mod_wsgi: the C edge that Apache loads, and the Go that decides for it.
+//
+// The C files record directives in Apache's parent, start Go late in each child, and execute the steady path of a request from
+// plans that Go compiled (README.md). The Go files are called through the exports of cmd/mod_wsgi, in children only.
+package module
+
+/*
+#cgo CFLAGS: -Wall -Wextra -Werror -Wno-cast-function-type -fvisibility=hidden
+#cgo LDFLAGS: -Wl,--unresolved-symbols=ignore-all
+#include <stdlib.h>
+#include "edge.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+	"unsafe"
+
+	"modwsgi/directives"
+	"modwsgi/interp"
+)
+
+// child is what the exports need to know of this process. Apache's hooks carry no context, so it is global; set by Start before
+// the first request.
+var child struct {
+	config *directives.Config
+	locals localPlans
+}
+
+// Start brings up everything in a child of Apache's: it proves that the runtime works, compiles the recorded configuration and
+// starts Python on the calling thread. configuration is an *mw_config that is never freed, nil only if err says why; with a
+// configuration, err says why Python is not there. report is a line for the log.
+func Start(recording []byte, facts unsafe.Pointer, ops unsafe.Pointer) (configuration unsafe.Pointer, report string, err error) {
+	report, err = proveRuntime()
+	if err != nil {
+		return nil, "", err
+	}
+	decoded, err := directives.Decode(recording)
+	if err != nil {
+		return nil, report, fmt.Errorf("mod_wsgi: the recorded configuration can't be read: %w", err)
+	}
+	config, err := directives.Compile(decoded)
+	if err != nil {
+		return nil, report, fmt.Errorf("mod_wsgi: the configuration can't be used: %w", err)
+	}
+	compiled, err := compileConfig(config)
+	if err != nil {
+		return nil, report, fmt.Errorf("mod_wsgi: the configuration can't be used: %w", err)
+	}
+	child.config = config
+	child.locals.reset()
+	if config.Process.PythonNeeded() {
+		err = startPython(config, (*C.mw_facts)(facts), ops)
+	}
+	return unsafe.Pointer(compiled), report, err
+}
+
+// proveRuntime uses the three things that hang for ever when a Go runtime has been copied by fork: a goroutine, a timer and the
+// garbage collector.
+func proveRuntime() (string, error) {
+	began := time.Now()
+	done := make(chan struct{})
+	go func() {
+		<-time.After(time.Millisecond)
+		runtime.GC()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return fmt.Sprintf("Go runtime ready: goroutine, timer and collection took %v (%s)",
+			time.Since(began).Round(100*time.Microsecond), runtime.Version()), nil
+	case <-time.After(30 * time.Second):
+		return "", fmt.Errorf("mod_wsgi: the Go runtime does not work in this process: a goroutine did not finish within 30 s")
+	}
+}
+
+func startPython(config *directives.Config, facts *C.mw_facts, ops unsafe.Pointer) error {
+	p := &config.Process
+	options := interp.Options{
+		Home:              p.PythonHome,
+		Path:              strings.Join(p.PythonPath, ":"),
+		Warnings:          p.PythonWarnings,
+		Optimize:          p.PythonOptimize,
+		DontWriteBytecode: p.DontWriteBytecode,
+		RestrictSignal:    p.RestrictSignal.Or(true),
+		RestrictStdin:     p.RestrictStdin.Or(false),
+		RestrictStdout:    p.RestrictStdout.Or(false),
+		KeepStdio:         facts.single_process != 0,
+		FoldCase:          !p.CaseSensitivity,
+		Embedded:          true,
+		MaximumProcesses:  int(facts.maximum_processes),
+		ThreadsPerProcess: int(facts.threads_per_process),
+	}
+	if p.PythonHashSeed.Fixed {
+		options.HashSeed = &p.PythonHashSeed.Value
+	}
+	for i := range 3 {
+		options.ApacheVersion[i], options.ModuleVersion[i] = int(facts.apache_version[i]), int(facts.module_version[i])
+	}
+	if err := interp.Start(options, ops); err != nil {
+		return fmt.Errorf("WSGI0001: Python could not be started in this child, every request for a WSGI application will fail: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+/* A request of Apache's as a transport of the gateway (interp/gateway.h). In C because it is the steady path and Apache's structs. */
+#include "edge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- The request body ---- */
+
+static long read_failed(mw_exchange *x, apr_status_t status, const char **reason)
+{
+    char text[256];
+    x->body_status = ap_map_http_request_error(status, HTTP_BAD_REQUEST);
+    x->r->connection->keepalive = AP_CONN_CLOSE; /* what is left of the body must not become the next request */
+    if (APR_STATUS_IS_EAGAIN(status))
+        *reason = "the connection was terminated";
+    else
+        *reason = apr_pstrdup(x->r->pool, apr_strerror(status, text, sizeof text));
+    return MW_READ_FAILED;
+}
+
+/* Moves the data of the brigade into the buffer and notices the end of the body. */
+static long take(mw_exchange *x, char *buffer, size_t n, const char **reason)
+{
+    apr_size_t length = n;
+    for (apr_bucket *b = APR_BRIGADE_FIRST(x->in); b != APR_BRIGADE_SENTINEL(x->in); b = APR_BUCKET_NEXT(b))
+        x->body_ended = x->body_ended || APR_BUCKET_IS_EOS(b);
+    apr_status_t status = n > 0 ? apr_brigade_flatten(x->in, buffer, &length) : APR_SUCCESS;
+    apr_brigade_cleanup(x->in);
+    if (status != APR_SUCCESS)
+        return read_failed(x, status, reason);
+    return n > 0 ? (long)length : 0;
+}
+
+static long read_body(void *transport, char *buffer, size_t n, int block, const char **reason)
+{
+    mw_exchange *x = transport;
+    request_rec *r = x->r;
+    if (x->body_ended)
+        return 0;
+    if (!x->in)
+        x->in = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    for (;;) {
+        apr_status_t status = ap_get_brigade(r->input_filters, x->in, AP_MODE_READBYTES, block ? APR_BLOCK_READ : APR_NONBLOCK_READ, n);
+        if (status == APR_SUCCESS) {
+            long got = take(x, buffer, n, reason);
+            if (got != 0 || n == 0 || x->body_ended)
+                return got;
+            if (!block)
+                return MW_READ_WOULD_BLOCK; /* nothing but metadata */
+            continue;
+        }
+        apr_brigade_cleanup(x->in);
+        if (!block && APR_STATUS_IS_EAGAIN(status))
+            return MW_READ_WOULD_BLOCK;
+        return read_failed(x, status, reason);
+    }
+}
+
+/* ---- The answer ---- */
+
+static void begin(void *transport, int status, const char *line)
+{
+    request_rec *r = ((mw_exchange *)transport)->r;
+    r->status = status;
+    r->status_line = apr_pstrdup(r->pool, line);
+}
+
+static void header(void *transport, const char *name, const char *value)
+{
+    request_rec *r = ((mw_exchange *)transport)->r;
+    if (strcasecmp(name, "Content-Type") == 0)
+        ap_set_content_type(r, apr_pstrdup(r->pool, value));
+    else if (strcasecmp(name, "WWW-Authenticate") == 0)
+        apr_table_add(r->err_headers_out, name, value); /* survives Apache's own error pages */
+    else
+        apr_table_add(r->headers_out, name, value);
+}
+
+static void content_length(void *transport, int64_t length)
+{
+    ap_set_content_length(((mw_exchange *)transport)->r, length);
+}
+
+/* Passes x->out on, which is empty afterwards. */
+static int pass(mw_exchange *x, const char **reason)
+{
+    conn_rec *c = x->r->connection;
+    apr_status_t status = ap_pass_brigade(x->r->output_filters, x->out);
+    apr_brigade_cleanup(x->out);
+    if (status == APR_SUCCESS && !c->aborted)
+        return 0;
+    char text[256];
+    *reason = status == APR_SUCCESS ? "the client closed the connection" : apr_pstrdup(x->r->pool, apr_strerror(status, text, sizeof text));
+    ap_log_rerror(APLOG_MARK, APLOG_TRACE1, status, x->r, "the client is gone");
+    return -1;
+}
+
+static void add(mw_exchange *x, apr_bucket *bucket)
+{
+    if (!x->out)
+        x->out = apr_brigade_create(x->r->pool, x->r->connection->bucket_alloc);
+    APR_BRIGADE_INSERT_TAIL(x->out, bucket);
+}
+
+static int write_body(void *transport, const char *data, size_t n, int flush, const char **reason)
+{
+    mw_exchange *x = transport;
+    apr_bucket_alloc_t *alloc = x->r->connection->bucket_alloc;
+    add(x, apr_bucket_transient_create(data, n, alloc)); /* whoever keeps it copies it */
+    if (flush)
+        add(x, apr_bucket_flush_create(alloc));
+    return pass(x, reason);
+}
+
+static apr_status_t close_descriptor(void *fd)
+{
+    close((int)(intptr_t)fd);
+    return APR_SUCCESS;
+}
+
+/* A descriptor of our own for the application's file, so that Apache may send it after the application has closed its own, and from a
+ * position of its own. Sharing one descriptor's position is the fallback where the file can't be opened again. */
+static int own_descriptor(mw_exchange *x, int fd, bool *shared)
+{
+    char path[64];
+    apr_snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int own = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    *shared = own < 0;
+    if (own < 0)
+        own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own >= 0)
+        apr_pool_cleanup_register(x->r->pool, (void *)(intptr_t)own, close_descriptor, apr_pool_cleanup_null);
+    return own;
+}
+
+static int send_file(void *transport, int fd, int64_t offset, int64_t length, const char **reason)
+{
+    mw_exchange *x = transport;
+    request_rec *r = x->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    bool shared;
+    int own = own_descriptor(x, fd, &shared);
+    if (own < 0) {
+        *reason = strerror(errno);
+        return -1;
+    }
+    apr_os_file_t os_file = own;
+    apr_file_t *file;
+    apr_status_t status = apr_os_file_put(&file, &os_file, APR_READ | (x->sendfile ? APR_SENDFILE_ENABLED : 0), r->pool);
+    if (status != APR_SUCCESS) {
+        *reason = "out of memory";
+        return -1;
+    }
+    if (!x->out)
+        x->out = apr_brigade_create(r->pool, alloc);
+    apr_bucket *bucket = apr_brigade_insert_file(x->out, file, offset, length, r->pool);
+#if APR_HAS_MMAP
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    if (core->enable_mmap == ENABLE_MMAP_OFF)
+        apr_bucket_file_enable_mmap(bucket, 0);
+#else
+    (void)bucket;
+#endif
+    if (!shared)
+        return pass(x, reason);
+    off_t before = lseek(fd, 0, SEEK_CUR);
+    add(x, apr_bucket_flush_create(alloc));
+    int failed = pass(x, reason);
+    lseek(fd, before, SEEK_SET);
+    return failed;
+}
+
+void mw_cut(mw_exchange *x)
+{
+    request_rec *r = x->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    const char *reason;
+    /* httpd's own sign for "the backend broke": no last chunk, the connection (HTTP/1) is closed, the stream (HTTP/2) reset. */
+    r->connection->keepalive = AP_CONN_CLOSE;
+    add(x, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, alloc));
+    add(x, apr_bucket_eos_create(alloc));
+    pass(x, &reason);
+}
+
+/* ---- The error log ---- */
+
+static void log_record(void *transport, int level, const char *text, size_t n)
+{
+    int length = n < HUGE_STRING_LEN ? (int)n : HUGE_STRING_LEN;
+    if (transport)
+        ap_log_rerror(APLOG_MARK, level, 0, ((mw_exchange *)transport)->r, "%.*s", length, text);
+    else
+        ap_log_error(APLOG_MARK, level, 0, mw_this_child.main_server, "%.*s", length, text);
+}
+
+const mw_ops mw_apache_ops = {
+    .read = read_body,
+    .begin = begin,
+    .header = header,
+    .content_length = content_length,
+    .write = write_body,
+    .send_file = send_file,
+    .log = log_record,
+};

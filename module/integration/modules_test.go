@@ -41,19 +41,7 @@ func makeFIFO(t *testing.T, s *apachetest.Server) string {
 // openGate lets the application go on that waits at the pipe.
 func openGate(t *testing.T, path string) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		// Non-blocking: it fails as long as nobody reads.
-		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
-		if err == nil {
-			_ = f.Close()
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("nobody waits at the gate: %v", err)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	holdGate(t, path)()
 }
 
 // waitForFile waits until an application has written a file below Root/var, and returns its content.
@@ -66,4 +54,17 @@ func waitForFile(t *testing.T, s *apachetest.Server, name string) string {
 		return err == nil && len(text) > 0
 	})
 	return string(text)
+}
+
+// holdGate waits until an application waits at the pipe, and keeps it there until the returned function is called.
+func holdGate(t *testing.T, path string) (open func()) {
+	t.Helper()
+	var f *os.File
+	apachetest.Eventually(t, 10*time.Second, "the application waits at the gate", func() bool {
+		var err error
+		f, err = os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		return err == nil
+	})
+	t.Cleanup(func() { _ = f.Close() })
+	return func() { _ = f.Close() }
 }

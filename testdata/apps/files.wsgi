@@ -161,6 +161,6 @@ def case_attributes(environ, start_response, wrapper):
 
 
 def case_etag(environ, start_response, wrapper):
-    "Conditional and range requests are Apache's business."
+    "Range requests are Apache's business; conditional ones the application's."
     start_response("200 OK", [TYPE, ("Content-Length", str(SIZE)), ("ETag", '"v1"'), ("Last-Modified", "Tue, 01 Jan 2019 00:00:00 GMT")])
     return wrapper(opened())

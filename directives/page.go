@@ -57,7 +57,6 @@ var mergeTexts = map[MergeRule]string{
 	InnermostSet:  "The innermost scope that sets it wins.",
 	InnermostList: "The innermost scope's list replaces those around it.",
 	UnionByName:   "Entries of all scopes apply; of the same name the innermost.",
-	InnerFirst:    "Those of a virtual host come before those of the main server.",
 	Collected:     "Every occurrence counts.",
 }
 
@@ -140,7 +139,7 @@ func code(text string) string {
 	if text == "" {
 		return "—"
 	}
-	if strings.ContainsAny(text, " '") {
+	if text == "none" || text == "off" || strings.ContainsAny(text, " '") {
 		return text
 	}
 	return "`" + text + "`"

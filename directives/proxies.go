@@ -75,7 +75,8 @@ func envKey(header string) string {
 
 func readTrustedProxyHeaders(a *arguments, t *target) {
 	if !a.more() {
-		a.errorf(0, "takes at least one argument, %s", a.directive.Syntax)
+		a.warnf(0, "without a header it does nothing")
+		return
 	}
 	if t.scope.trustedProxyHeaders == nil {
 		t.scope.trustedProxyHeaders = &[]ProxyHeader{}
@@ -104,7 +105,7 @@ func (a *arguments) readProxyHeader(word string, t *target) {
 
 func readTrustedProxies(a *arguments, t *target) {
 	if !a.more() {
-		a.errorf(0, "takes at least one argument, %s", a.directive.Syntax)
+		a.warnf(0, "without an address it does nothing: every peer is trusted")
 	}
 	for a.more() {
 		word := a.next()

@@ -81,7 +81,8 @@ func readVerboseDebugging(a *arguments, _ *target) {
 func readApacheExtensions(a *arguments, t *target) {
 	if value, ok := a.flag(); ok {
 		t.scope.passApacheRequest = value
-		a.warnf(0, "%s", a.directive.Meanwhile)
+		a.warnf(0, "it is the old name of WSGIPassApacheRequest; write that")
+		a.idle = value == Off
 	}
 }
 

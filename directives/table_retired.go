@@ -30,8 +30,7 @@ var retiredDirectives = []Directive{
 	},
 	{
 		Name: "WSGIApacheExtensions", Syntax: "On|Off", Args: OnOff, Places: anySection, Default: "Off", Since: "2.0", Merge: InnermostSet, Effect: Later,
-		Meanwhile: "it is the old name of WSGIPassApacheRequest; write that",
-		Help:      "Old name of WSGIPassApacheRequest", read: readApacheExtensions,
+		Help: "Old name of WSGIPassApacheRequest", read: readApacheExtensions,
 	},
 	{
 		Name: "WSGIReloadMechanism", Syntax: "Module|Process", Places: everywhere, Since: "1.0", Effect: Never,

@@ -89,7 +89,6 @@ static int call_application(mw_request *request, PyObject *application, PyObject
         result = PyObject_Vectorcall(application, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         Py_DECREF(start_response);
     }
-    mw_end_forked_copy();
     if (!result)
         return failed(request, 174, 175);
     int status = MW_ANSWERED;

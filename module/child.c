@@ -3,6 +3,7 @@
 #include "edge.h"
 
 #include <ap_mpm.h>
+#include <ap_release.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
@@ -62,10 +63,8 @@ static int mpm(int query)
 
 static mw_facts gather_facts(void)
 {
-    ap_version_t v;
-    ap_get_server_revision(&v);
     mw_facts facts = {
-        .apache_version = {v.major, v.minor, v.patch},
+        .apache_version = {AP_SERVER_MAJORVERSION_NUMBER, AP_SERVER_MINORVERSION_NUMBER, AP_SERVER_PATCHLEVEL_NUMBER},
         .maximum_processes = mpm(AP_MPMQ_MAX_DAEMON_USED),
         .threads_per_process = mpm(AP_MPMQ_MAX_THREADS),
         .module_version = {MW_VERSION_MAJOR, MW_VERSION_MINOR, MW_VERSION_PATCH},
@@ -95,6 +94,7 @@ void mw_child_init(apr_pool_t *pool, server_rec *s)
     mw_facts facts = gather_facts();
     mw_blob recording = mw_current_recording();
     mw_this_child.main_server = s;
+    mw_this_child.pid = apr_ltoa(pool, getpid());
     mw_this_child.multithread = mpm(AP_MPMQ_IS_THREADED) != AP_MPMQ_NOT_SUPPORTED && mpm(AP_MPMQ_MAX_THREADS) != 1;
     mw_this_child.multiprocess = mpm(AP_MPMQ_IS_FORKED) != AP_MPMQ_NOT_SUPPORTED && mpm(AP_MPMQ_MAX_DAEMONS) != 1;
 

@@ -163,6 +163,7 @@ void mw_forget_plans(void); /* before the first request of a configuration */
 /* What this process is. Set in child_init before any request, constant afterwards. */
 typedef struct mw_child {
     const mw_config *config;
+    const char *pid;     /* this process, as text */
     pid_t configured_by; /* the process that read the configuration: this one with -X, otherwise its parent */
     server_rec *main_server;
     int multithread, multiprocess;
@@ -210,8 +211,12 @@ typedef struct mw_exchange {
     bool body_ended;
     int body_status; /* HTTP status that a failure to read the body means, 0 while there is none */
     bool sendfile;   /* WSGIEnableSendfile */
+    bool begun;      /* something was handed to Apache: its own error page comes too late */
+    size_t unsent;   /* bytes handed to Apache that it may not have sent yet */
 } mw_exchange;
 extern const mw_ops mw_apache_ops;
+/* Ends a complete answer. */
+void mw_finish(mw_exchange *exchange);
 /* Breaks the connection (or stream) so that the client can tell that the answer is incomplete. */
 void mw_cut(mw_exchange *exchange);
 

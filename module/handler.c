@@ -116,7 +116,7 @@ static void add_configuration(mw_variables *v, request_rec *r, const target *t)
     mw_set_variable(v, "mod_wsgi.callable_object", t->callable);
     mw_set_variable(v, "mod_wsgi.listener_host", c->local_addr->hostname ? c->local_addr->hostname : "");
     mw_set_variable(v, "mod_wsgi.listener_port", apr_itoa(r->pool, c->local_addr->port));
-    mw_set_variable(v, "mod_wsgi.server_pid", apr_ltoa(r->pool, getpid()));
+    mw_set_variable(v, "mod_wsgi.server_pid", mw_this_child.pid);
     if (!r->log_id)
         ap_run_generate_log_id(c, r, &r->log_id);
     if (r->log_id)
@@ -130,8 +130,12 @@ static int end(mw_exchange *exchange, int outcome)
 {
     request_rec *r = exchange->r;
     bool bodyless = r->header_only || AP_STATUS_IS_HEADER_ONLY(r->status);
+    if (outcome == MW_CUT && !exchange->begun)
+        return HTTP_INTERNAL_SERVER_ERROR;
     if (outcome == MW_CUT || (outcome == MW_SHORT && !bodyless))
         mw_cut(exchange);
+    else if (outcome <= 0)
+        mw_finish(exchange);
     if (outcome > 0)
         return exchange->body_status ? exchange->body_status : outcome;
     return OK;

@@ -6,12 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SENT_AT_ONCE = 65536 }; /* bytes; a socket's buffer takes them */
+
 /* ---- The request body ---- */
 
 static long read_failed(mw_exchange *x, apr_status_t status, const char **reason)
 {
     char text[256];
-    x->body_status = ap_map_http_request_error(status, HTTP_BAD_REQUEST);
+    x->body_status = ap_map_http_request_error(status, 0);
     x->r->connection->keepalive = AP_CONN_CLOSE; /* what is left of the body must not become the next request */
     if (APR_STATUS_IS_EAGAIN(status))
         *reason = "the connection was terminated";
@@ -87,6 +89,7 @@ static void content_length(void *transport, int64_t length)
 static int pass(mw_exchange *x, const char **reason)
 {
     conn_rec *c = x->r->connection;
+    x->begun = true;
     apr_status_t status = ap_pass_brigade(x->r->output_filters, x->out);
     apr_brigade_cleanup(x->out);
     if (status == APR_SUCCESS && !c->aborted)
@@ -109,6 +112,7 @@ static int write_body(void *transport, const char *data, size_t n, int flush, co
     mw_exchange *x = transport;
     apr_bucket_alloc_t *alloc = x->r->connection->bucket_alloc;
     add(x, apr_bucket_transient_create(data, n, alloc)); /* whoever keeps it copies it */
+    x->unsent = flush ? 0 : x->unsent + n;
     if (flush)
         add(x, apr_bucket_flush_create(alloc));
     return pass(x, reason);
@@ -163,13 +167,32 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, co
 #else
     (void)bucket;
 #endif
-    if (!shared)
+    if (!shared) {
+        x->unsent += length;
         return pass(x, reason);
+    }
     off_t before = lseek(fd, 0, SEEK_CUR);
     add(x, apr_bucket_flush_create(alloc));
     int failed = pass(x, reason);
     lseek(fd, before, SEEK_SET);
     return failed;
+}
+
+/* A small answer is sent at once: the client's next request then often arrives while this thread is still busy with this one, and it can
+ * go on with it instead of handing the connection back to the MPM (measured: event, 1 and 16 connections). A large one is left to
+ * the MPM, which needs no thread to wait for a slow client. The end goes by itself after the data: together they would make httpd
+ * compute a Content-Length, which the classic module does not send. */
+void mw_finish(mw_exchange *x)
+{
+    apr_bucket_alloc_t *alloc = x->r->connection->bucket_alloc;
+    const char *reason;
+    if (x->unsent > SENT_AT_ONCE || x->r->connection->aborted)
+        return;
+    add(x, apr_bucket_eos_create(alloc));
+    if (pass(x, &reason) < 0)
+        return;
+    add(x, apr_bucket_flush_create(alloc));
+    pass(x, &reason);
 }
 
 void mw_cut(mw_exchange *x)

@@ -5,7 +5,11 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// pause is how long a slow client waits between its pieces.
+const pause = 30 * time.Millisecond
 
 func itoa(n int) string { return strconv.Itoa(n) }
 

@@ -18,10 +18,10 @@ type Alias struct {
 }
 
 var aliasOptions = []option[Alias]{
-	{Name: "process-group", Value: "a name or %{…}", Default: "WSGIProcessGroup",
+	{Name: "process-group", Value: "a name or %{...}", Default: "WSGIProcessGroup",
 		Doc: "The daemon process group that runs the application; `%{GLOBAL}` means embedded.",
 		set: processGroupOption(func(a *Alias) *Name { return &a.ProcessGroup })},
-	{Name: "application-group", Value: "a name or %{…}", Default: "WSGIApplicationGroup",
+	{Name: "application-group", Value: "a name or %{...}", Default: "WSGIApplicationGroup",
 		Doc: "The interpreter; `%{GLOBAL}` means the main one.",
 		set: nameOption(groupNames, func(a *Alias) *Name { return &a.ApplicationGroup })},
 	{Name: "callable-object", Value: "a name", Default: "WSGICallableObject",

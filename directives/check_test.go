@@ -21,7 +21,7 @@ WSGIScriptAlias /a
 WSGIScriptReloading maybe
 WSGIDaemonProcess x treads=1 processes=0`,
 			want: []string{"error 1: WSGIPythonOptimize: takes one", "error 2: WSGIScriptAlias: takes at least two", "error 3: WSGIScriptReloading:",
-				"error 4: WSGIDaemonProcess: unknown option 'treads'; did you mean 'threads'?", "error 4: WSGIDaemonProcess: processes", "warning 4: WSGIDaemonProcess: nothing uses"}},
+				"error 4: WSGIDaemonProcess: unknown option 'treads'; did you mean 'threads'?", "error 4: WSGIDaemonProcess: option 'processes': \"0\" is out of range", "warning 4: WSGIDaemonProcess: nothing uses"}},
 		{name: "a directive without effect yet is named once", config: `WSGIErrorOverride On
 WSGIErrorOverride On
 WSGIPythonEggs /e

@@ -120,7 +120,7 @@ func ignoreOption(*optionValue, *DaemonGroup) {}
 
 func durationOption(unit time.Duration, field func(*DaemonGroup) *time.Duration) func(*optionValue, *DaemonGroup) {
 	return func(o *optionValue, g *DaemonGroup) {
-		if n, ok := readInteger(o.arguments, o.name, o.text, 0, math.MaxInt32); ok {
+		if n, ok := readInteger(o, o.text, 0, math.MaxInt32); ok {
 			*field(g) = time.Duration(n) * unit
 		}
 	}
@@ -133,7 +133,7 @@ func secondsOption(field func(*DaemonGroup) *time.Duration) func(*optionValue, *
 // sizeOption accepts 0, which stands for the default, and sizes from least on.
 func sizeOption(least int, field func(*DaemonGroup) *int) func(*optionValue, *DaemonGroup) {
 	return func(o *optionValue, g *DaemonGroup) {
-		n, ok := readInteger(o.arguments, o.name, o.text, 0, math.MaxInt32)
+		n, ok := readInteger(o, o.text, 0, math.MaxInt32)
 		switch {
 		case !ok:
 		case n != 0 && int(n) < least:
@@ -146,7 +146,7 @@ func sizeOption(least int, field func(*DaemonGroup) *int) func(*optionValue, *Da
 
 func bytesOption(field func(*DaemonGroup) *int64) func(*optionValue, *DaemonGroup) {
 	return func(o *optionValue, g *DaemonGroup) {
-		if n, ok := readInteger(o.arguments, o.name, o.text, 0, math.MaxInt64); ok {
+		if n, ok := readInteger(o, o.text, 0, math.MaxInt64); ok {
 			*field(g) = n
 		}
 	}

@@ -95,7 +95,7 @@ var forms = map[string][]form{
 		{args: "a threads= 5"}, {args: `a python-path="/a b"`}, {args: `a "python-path=/a b"`, errors: "they belong around the value only"},
 		{args: "threads=5", warning: "the name comes first"}, {args: "%{GLOBAL}", warning: "literally called"}, {args: "a threads=5 threads=6", warning: "more than once"},
 		{args: "a script-user=root script-group=root", errors: "exclude each other"}, {args: "a interrupt-timeout=5", warning: "nothing without 'request-timeout'"},
-		{args: "a threads= processes=2", warning: "threads=processes=2 is read as 0"}},
+		{args: "a threads= processes=2", warning: `option 'threads': "processes=2" is read as 0`}},
 	"WSGISocketPrefix":     {{args: "run/wsgi"}, {args: "/run/wsgi"}, {args: "", errors: "takes one"}, {args: "a b", errors: "takes one"}},
 	"WSGISocketRotation":   flagForms,
 	"WSGIAcceptMutex":      {{args: "default"}, {args: "FLOCK"}, {args: "posixsem"}, {args: "flocks", errors: "did you mean 'flock'?"}, {args: "", errors: "takes one"}},
@@ -161,6 +161,9 @@ func expect(t *testing.T, config string, f form) {
 	problems, _ := Check(record(t, config))
 	var errors, warnings []string
 	for _, p := range problems {
+		if strings.IndexFunc(config+p.Reason, func(c rune) bool { return c > '~' }) >= len(config) {
+			t.Errorf("%q is not ASCII, which Apache's log would not show as it is", p.Reason)
+		}
 		isUsual := false
 		for _, text := range usual {
 			isUsual = isUsual || p.Severity == Warning && strings.Contains(p.Reason, text)
@@ -197,8 +200,8 @@ var optionForms = map[string][]form{
 	"script-user":             append(accountForms, form{args: "root"}),
 	"script-group":            append(accountForms, form{args: "#123456"}),
 	"supplementary-groups":    {{args: "daemon,#7"}, {args: ""}, {args: "daemon,", warning: "empty name"}, {args: "daemon,no-such-account", errors: "no group"}, {args: "#x", errors: "a number"}},
-	"processes":               {{args: "1"}, {args: "10"}, {args: "0", errors: "out of range"}, {args: "abc", errors: "read as 0"}, {args: "3x", warning: "read as 3"}, {args: "99999999999999999999", errors: "out of range"}, {args: "", errors: "no value"}},
-	"threads":                 {{args: "0"}, {args: "65533"}, {args: "65534", errors: "0 to 65533"}, {args: "-1", errors: "out of range"}, {args: "abc", warning: "threads=abc is read as 0"}, {args: "", errors: "no value"}},
+	"processes":               {{args: "1"}, {args: "10"}, {args: "0", errors: "out of range"}, {args: "abc", errors: `"abc" is read as 0, which is out of range`}, {args: "3x", warning: "read as 3"}, {args: "99999999999999999999", errors: "too large"}, {args: "99999999999", errors: "out of range; accepted is a whole number, 1 or more"}, {args: "", errors: "no value"}},
+	"threads":                 {{args: "0"}, {args: "65533"}, {args: "65534", errors: "0 to 65533"}, {args: "-1", errors: "out of range"}, {args: "abc", warning: `option 'threads': "abc" is read as 0; write a whole number`}, {args: "", errors: "no value"}},
 	"umask":                   {{args: "027"}, {args: "0"}, {args: "08", errors: "octal"}, {args: "27x", errors: "octal"}, {args: "-1", errors: "octal"}, {args: "1777", warning: "last three"}, {args: "", errors: "no value"}},
 	"chroot":                  {{args: "/srv"}, {args: "srv", errors: "begin with a slash"}, {args: "", errors: "no value"}},
 	"home":                    {{args: "/srv"}, {args: "srv", errors: "begin with a slash"}, {args: "", errors: "no value"}},

@@ -135,7 +135,7 @@ func textOption[T any](field func(*T) *string) func(*optionValue, *T) {
 
 func integerOption[T any](low, high int64, field func(*T) *int) func(*optionValue, *T) {
 	return func(o *optionValue, to *T) {
-		if n, ok := readInteger(o.arguments, o.name, o.text, low, high); ok {
+		if n, ok := readInteger(o, o.text, low, high); ok {
 			*field(to) = int(n)
 		}
 	}

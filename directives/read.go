@@ -149,7 +149,7 @@ func readPythonOptimize(a *arguments, t *target) {
 	if !ok {
 		return
 	}
-	level, ok := readInteger(a, "level", word, -1<<31, 1<<31-1)
+	level, ok := readInteger(a, word, -1<<31, 1<<31-1)
 	if !ok {
 		return
 	}

@@ -43,9 +43,7 @@ func record(t testing.TB, config string) *Recording {
 				rec.Context |= EndOfSection
 				name = "<" + strings.Trim(name, "</>")
 			} else if name[0] == '<' {
-				if strings.HasSuffix(name, ">") {
-					name = strings.TrimSuffix(name, ">")
-				}
+				name = strings.TrimSuffix(name, ">")
 				rec.Args = strings.TrimSuffix(args, ">")
 			}
 			if rec.Directive = Find(name); rec.Directive < 0 {

@@ -26,10 +26,10 @@ type ImportScript struct {
 }
 
 var handlerOptions = []option[HandlerScript]{
-	{Name: "process-group", Value: "a name or %{…}", Default: "WSGIProcessGroup",
+	{Name: "process-group", Value: "a name or %{...}", Default: "WSGIProcessGroup",
 		Doc: "The daemon process group that runs the script.",
 		set: processGroupOption(func(h *HandlerScript) *Name { return &h.ProcessGroup })},
-	{Name: "application-group", Value: "a name or %{…}", Default: "WSGIApplicationGroup",
+	{Name: "application-group", Value: "a name or %{...}", Default: "WSGIApplicationGroup",
 		Doc: "The interpreter; `%{GLOBAL}` means the main one.",
 		set: nameOption(groupNames, func(h *HandlerScript) *Name { return &h.ApplicationGroup })},
 	{Name: "pass-authorization", Value: "On or Off", Default: "WSGIPassAuthorization",
@@ -133,7 +133,7 @@ func checkIdentifier(r reporter, name string) {
 	for i, c := range name {
 		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
 		if !letter && (i == 0 || c < '0' || c > '9') {
-			r.warnf(0, "%q is looked up as one global name of the script; dotted paths, calls and %%{…} mean nothing here", name)
+			r.warnf(0, "%q is looked up as one global name of the script; dotted paths, calls and %%{...} mean nothing here", name)
 			return
 		}
 	}

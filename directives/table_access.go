@@ -20,7 +20,7 @@ var accessDirectives = []Directive{
 		Name: "WSGIAuthGroupScript", Syntax: "path [application-group=name]", Args: Options, Places: directoriesAuthConfig,
 		Default: "none", Since: "2.0", Merge: InnermostSet, Effect: Later, Meanwhile: "the script is not asked",
 		Help: "A script that tells the groups of a user",
-		Doc:  "For `Require wsgi-group name …`: `groups_for_user(environ, user)` returns names, which compare without regard to case.",
+		Doc:  "For `Require wsgi-group name ...`: `groups_for_user(environ, user)` returns names, which compare without regard to case.",
 		read: readScript(func(s *scope) **Script { return &s.authGroupScript }),
 	},
 	{

@@ -3,7 +3,7 @@ package directives
 // daemonDirectives declare daemon process groups.
 var daemonDirectives = []Directive{
 	{
-		Name: "WSGIDaemonProcess", Syntax: "name [option=value …]", Args: Options, Places: anyServer,
+		Name: "WSGIDaemonProcess", Syntax: "name [option=value ...]", Args: Options, Places: anyServer,
 		Since: "1.x", Merge: Collected, Effect: Later, Meanwhile: "no daemon processes are started",
 		Help: "Declare a group of daemon processes",
 		Doc: "The name is unique in the whole configuration. A group declared in a virtual host serves that virtual host and others with the same `ServerName`. " +

@@ -3,7 +3,7 @@ package directives
 // mountingDirectives say which script runs, and where.
 var mountingDirectives = []Directive{
 	{
-		Name: "WSGIScriptAlias", Syntax: "url-path file-or-directory [option=value …]", Args: Options, Places: anyServer,
+		Name: "WSGIScriptAlias", Syntax: "url-path file-or-directory [option=value ...]", Args: Options, Places: anyServer,
 		Since: "1.x", Merge: InnerFirst, Effect: Now,
 		Help: "Map a URL path to a WSGI script, or to a directory of them",
 		Doc: "Requests at or below the URL path run the script. With a directory as target, the next part of the URL names the script in it. " +
@@ -14,7 +14,7 @@ var mountingDirectives = []Directive{
 		read: readAlias(false),
 	},
 	{
-		Name: "WSGIScriptAliasMatch", Syntax: "regex target [option=value …]", Args: Options, Places: anyServer,
+		Name: "WSGIScriptAliasMatch", Syntax: "regex target [option=value ...]", Args: Options, Places: anyServer,
 		Since: "1.x", Merge: InnerFirst, Effect: Now,
 		Help: "Map URLs that match a regular expression to a WSGI script",
 		Doc: "Like `WSGIScriptAlias`, with a regular expression (PCRE, not anchored) and `$0` to `$9` in the target. Unlike with `AliasMatch`, what follows the " +
@@ -22,7 +22,7 @@ var mountingDirectives = []Directive{
 		read: readAlias(true),
 	},
 	{
-		Name: "WSGIHandlerScript", Syntax: "name path [option=value …]", Args: Options, Places: anySection,
+		Name: "WSGIHandlerScript", Syntax: "name path [option=value ...]", Args: Options, Places: anySection,
 		Since: "3.0", Merge: UnionByName, Effect: Now,
 		Help: "Let a WSGI script handle the requests of an Apache handler name",
 		Doc: "Requests whose handler (`SetHandler`, `AddHandler`, `Action`) is the name are run by the script's `handle_request`. `SCRIPT_FILENAME`, `SCRIPT_NAME` and `PATH_INFO` " +
@@ -53,11 +53,11 @@ var mountingDirectives = []Directive{
 		read: readProcessGroup,
 	},
 	{
-		Name: "WSGIRestrictProcess", Syntax: "[name …]", Args: Words, Places: anySection,
+		Name: "WSGIRestrictProcess", Syntax: "[name ...]", Args: Words, Places: anySection,
 		Default: "no restriction", Since: "1.x", Merge: InnermostList, Effect: Later,
 		Help: "The only process groups that requests may use",
 		Doc: "Once set, every WSGI request in its scope is checked, embedded ones too: list `%{GLOBAL}` to allow them. Names compare without regard to case. " +
-			"It bounds what `%{ENV:…}` and dispatch scripts can choose.",
+			"It bounds what `%{ENV:...}` and dispatch scripts can choose.",
 		read: readRestrictProcess,
 	},
 	{

@@ -10,7 +10,7 @@ var pythonDirectives = []Directive{
 		read: readPythonHome,
 	},
 	{
-		Name: "WSGIPythonPath", Syntax: "directory[:directory…]", Places: mainServer, Container: true,
+		Name: "WSGIPythonPath", Syntax: "directory[:directory...]", Places: mainServer, Container: true,
 		Default: "none", Since: "1.x", Merge: NotMerged, Effect: Now,
 		Help: "Directories to put first in sys.path",
 		Doc:  "For the embedded mode; daemon process groups have the option `python-path=`. `.pth` files in the directories count.",
@@ -31,7 +31,7 @@ var pythonDirectives = []Directive{
 		read: readPythonWarnings,
 	},
 	{
-		Name: "WSGIPythonHashSeed", Syntax: "random | 0…4294967295", Places: mainServer,
+		Name: "WSGIPythonHashSeed", Syntax: "random | 0-4294967295", Places: mainServer,
 		Default: "Python's own choice", Since: "4.1.0", Merge: NotMerged, Effect: Now,
 		Help: "The seed of Python's hashes",
 		Doc:  "`random` leaves the choice to Python, as if the directive were absent.",

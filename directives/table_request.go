@@ -59,7 +59,7 @@ var requestDirectives = []Directive{
 		read: readFlag(func(s *scope) *Tristate { return &s.passApacheRequest }),
 	},
 	{
-		Name: "WSGITrustedProxies", Syntax: "address-or-network …", Args: Words, Places: everywhere,
+		Name: "WSGITrustedProxies", Syntax: "address-or-network ...", Args: Words, Places: everywhere,
 		Default: "every peer is trusted", Since: "4.4.10", Merge: InnermostList, Effect: Now,
 		Help: "The peers whose proxy headers count",
 		Doc: "IPv4 and IPv6 addresses and networks: `10.1.2.3`, `10.1`, `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `fd00::/8`. IPv6 is written in lower case. " +
@@ -67,7 +67,7 @@ var requestDirectives = []Directive{
 		read: readTrustedProxies,
 	},
 	{
-		Name: "WSGITrustedProxyHeaders", Syntax: "header …", Args: Words, Places: everywhere,
+		Name: "WSGITrustedProxyHeaders", Syntax: "header ...", Args: Words, Places: everywhere,
 		Default: "none", Since: "4.4.9", Merge: InnermostList, Effect: Now,
 		Help: "The headers of a proxy in front that describe the client",
 		Doc: "Known are `X-Forwarded-For`, `X-Client-IP`, `X-Real-IP` (client address); `X-Forwarded-Host`, `X-Host`; `X-Forwarded-Server`; `X-Forwarded-Port`; `X-Script-Name`, " +

@@ -10,7 +10,7 @@ var telemetryDirectives = []Directive{
 		read: readTelemetryService,
 	},
 	{
-		Name: "WSGITelemetryOptions", Syntax: "[+|-]CaptureUserAgent | None | All …", Args: Words, Places: mainServer,
+		Name: "WSGITelemetryOptions", Syntax: "[+|-]CaptureUserAgent | None | All ...", Args: Words, Places: mainServer,
 		Default: "None", Since: "6.0.0", Merge: NotMerged, Effect: Later,
 		Help: "What telemetry reports",
 		Doc:  "Words with `+` and `-` change the present set; words without replace it.",

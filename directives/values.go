@@ -83,33 +83,31 @@ func numericPrefix(s string) (number, ignored string) {
 
 // readInteger converts like atoi: text after the number is ignored and no number reads as 0. Both are accepted for the
 // sake of existing configurations and reported. A number beyond the limits is an error.
-func readInteger(r reporter, what, text string, low, high int64) (int64, bool) {
+func readInteger(r reporter, text string, low, high int64) (int64, bool) {
 	number, ignored := numericPrefix(text)
 	n := int64(0)
 	if number != "" {
 		var err error
 		if n, err = strconv.ParseInt(number, 10, 64); err != nil {
-			n = math.MaxInt64
-			if strings.HasPrefix(number, "-") {
-				n = math.MinInt64
-			}
+			r.errorf(0, "%q is too large a number", text)
+			return 0, false
 		}
 	}
-	if n < low || n > high {
-		r.errorf(0, "%s is %s, which is out of range; accepted is %s", what, quoteRead(text, n, ignored), rangeText(low, high))
-		return 0, false
-	}
+	readAs := ""
 	if ignored != "" {
-		r.warnf(0, "%s=%s is read as %d; write a whole number", what, text, n)
+		readAs = " is read as " + strconv.FormatInt(n, 10)
+	}
+	switch {
+	case n < low || n > high:
+		if readAs != "" {
+			readAs += ", which"
+		}
+		r.errorf(0, "%q%s is out of range; accepted is %s", text, readAs, rangeText(low, high))
+		return 0, false
+	case readAs != "":
+		r.warnf(0, "%q%s; write a whole number", text, readAs)
 	}
 	return n, true
-}
-
-func quoteRead(text string, n int64, ignored string) string {
-	if ignored != "" {
-		return strconv.Quote(text) + " (read as " + strconv.FormatInt(n, 10) + ")"
-	}
-	return strconv.Quote(text)
 }
 
 func rangeText(low, high int64) string {
@@ -118,7 +116,7 @@ func rangeText(low, high int64) string {
 	case high >= math.MaxInt32 && low <= math.MinInt32:
 		return "any whole number of 32 bits"
 	case high >= math.MaxInt32:
-		return "a whole number from " + from + " on"
+		return "a whole number, " + from + " or more"
 	}
 	return "a whole number from " + from + " to " + to
 }

@@ -120,6 +120,10 @@ WSGIScriptAlias / /11
 WSGIScriptAlias /e /12`,
 			want: []string{`warning 3: WSGIScriptAlias: "/a/c" never gets a request: "/a" on line 2`, `warning 4: WSGIScriptAlias: "//a" never`, `warning 6: WSGIScriptAlias: "/a/" never`,
 				`warning 8: WSGIScriptAliasMatch: "^/x" never`, `warning 12: WSGIScriptAlias: "/e" never gets a request: "/" on line 11`}},
+		{name: "an alias with a slash at its end covers what is below", config: "WSGIScriptAlias /a/ /1/\nWSGIScriptAlias /a/b /2\nWSGIScriptAlias /a /3",
+			want: []string{`warning 2: WSGIScriptAlias: "/a/b" never gets a request: "/a/" on line 1`}},
+		{name: "the main server may name the group of a virtual host, which inherits that", config: "WSGIProcessGroup g\n<VirtualHost a>\nServerName a\nWSGIDaemonProcess g\n</VirtualHost>",
+			want: []string{"warning 1: WSGIProcessGroup: accepted", "warning 4: WSGIDaemonProcess: accepted"}},
 		{name: "aliases hidden by virtual hosts", config: `WSGIScriptAlias /status /1
 WSGIScriptAlias /app /2
 <VirtualHost a>

@@ -148,6 +148,15 @@ WSGITrustedProxies 10.0.0.4
 	}
 }
 
+func TestInnerHandlerScriptReplacesTheOuterOneOfItsName(t *testing.T) {
+	c := compiled(t, "WSGIHandlerScript h /1\nWSGIHandlerScript k /2\n<Directory x>\nWSGIHandlerScript h /3\n</Directory>")
+	s, err := c.Settings(0, []uint32{1}, nil)
+	want := []HandlerScript{{Name: "h", Path: "/3"}, {Name: "k", Path: "/2"}}
+	if err != nil || !reflect.DeepEqual(s.HandlerScripts, want) {
+		t.Errorf("%+v, %v, want %+v", s.HandlerScripts, err, want)
+	}
+}
+
 func TestEmptyRestrictionIsARestriction(t *testing.T) {
 	s, err := compiled(t, "WSGIRestrictProcess").Settings(0, nil, nil)
 	if err != nil || !s.RestrictProcessSet || len(s.RestrictProcess) != 0 {

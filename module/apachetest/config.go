@@ -180,7 +180,10 @@ DocumentRoot "{{.Htdocs}}"
 <Directory "{{.Root}}">
     Require all granted
 </Directory>
-`
+` + ownPart
+
+// ownPart separates the basic settings from the test's own, which alone are shown when it fails.
+const ownPart = "# --- the test's own ---\n"
 
 // fields is what the templates see.
 type fields struct {
@@ -234,7 +237,7 @@ func (s *Server) write() error {
 		return err
 	}
 	files["httpd.conf"] = conf
-	s.confText = conf
+	_, s.confText, _ = strings.Cut(conf, ownPart)
 	for name, text := range files {
 		if err := s.WriteFile(name, text); err != nil {
 			return err
@@ -346,4 +349,10 @@ func (s *Server) reachableModule() (string, error) {
 		}
 	}
 	return filepath.Join(s.Root, "module", filepath.Base(path)), nil
+}
+
+// ReadFile returns a file below Root.
+func (s *Server) ReadFile(name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(s.Root, name))
+	return string(text), err
 }

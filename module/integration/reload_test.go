@@ -228,14 +228,6 @@ WSGIScriptAlias /nopath {{.Apps}}/hello.wsgi
 <Location /nopath>
     AcceptPathInfo Off
 </Location>
-WSGIScriptAlias /unknown {{.Apps}}/hello.wsgi
-<Location /unknown>
-    WSGIProcessGroup nobody
-</Location>
-WSGIScriptAlias /restricted {{.Apps}}/hello.wsgi
-<Location /restricted>
-    WSGIRestrictProcess other
-</Location>
 Alias /noexec {{.Root}}/handler
 <Directory {{.Root}}/handler>
     AddHandler wsgi-script .wsgi
@@ -257,8 +249,6 @@ Alias /noexec {{.Root}}/handler
 		{get("/exiting"), 500, 107},
 		{get("/results/raise_before"), 500, 174},
 		{get("/results/system_exit"), 500, 175},
-		{get("/restricted"), 500, 149},
-		{get("/unknown"), 500, 150},
 	} {
 		mark := s.Mark()
 		if r := s.Do(t, c.request); r.Status != c.status {

@@ -1,0 +1,163 @@
+package integration
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"modwsgi/module/apachetest"
+)
+
+// The steady path of a request makes no call into Go (architecture, section 2). The module counts its calls per process.
+
+const countingScript = `import mod_wsgi, os
+
+def application(environ, start_response):
+    environ["wsgi.input"].read()
+    body = ("%d %d" % (os.getpid(), mod_wsgi._go_entries())).encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
+
+handle_request = application
+`
+
+const (
+	steadyRequests = 1000
+	warmUp         = 20
+)
+
+func TestOrdinaryRequestsMakeNoCallIntoGo(t *testing.T) {
+	conf := loadCGI + `
+WSGIScriptAlias /file {{.Root}}/scripts/count.wsgi
+WSGIScriptAlias /dir/ {{.Root}}/scripts/
+WSGIScriptAliasMatch ^/match/([^/]+) {{.Root}}/scripts/$1.wsgi
+WSGIScriptAlias /options {{.Root}}/scripts/count.wsgi application-group=%{GLOBAL} callable-object=application pass-authorization=On
+WSGIScriptAlias /env {{.Root}}/scripts/count.wsgi
+<Location /env>
+    SetEnvIf X-Group (.+) group=$1
+    WSGIApplicationGroup %{ENV:group}
+    WSGICallableObject %{ENV:callable}
+    SetEnv callable application
+</Location>
+WSGIScriptAlias /server {{.Root}}/scripts/count.wsgi
+<Location /server>
+    WSGIApplicationGroup %{SERVER}
+</Location>
+WSGIScriptAlias /host {{.Root}}/scripts/count.wsgi
+<Location /host>
+    WSGIApplicationGroup %{HOST}
+</Location>
+<Directory {{.Root}}/scripts>
+    WSGIPassAuthorization On
+    WSGIChunkedRequest On
+</Directory>
+<Directory {{.Root}}/handled>
+    Options ExecCGI MultiViews
+    MultiviewsMatch Handlers
+    AddHandler wsgi-script .wsgi
+    DirectoryIndex index.wsgi
+    WSGIApplicationGroup by-directory
+</Directory>
+Alias /handled/ {{.Root}}/handled/
+WSGIHandlerScript counted {{.Root}}/scripts/count.wsgi
+<Location /virtual>
+    SetHandler counted
+</Location>
+WSGIScriptAlias /proxied {{.Root}}/scripts/count.wsgi
+<Location /proxied>
+    WSGITrustedProxies 127.0.0.1
+    WSGITrustedProxyHeaders X-Forwarded-For X-Forwarded-Proto
+</Location>
+<VirtualHost *:{{.Port}}>
+    ServerName default.test
+</VirtualHost>
+<VirtualHost *:{{.Port}}>
+    ServerName other.test
+    WSGIScriptAlias / {{.Root}}/scripts/count.wsgi
+</VirtualHost>
+`
+	files := map[string]string{"scripts/count.wsgi": countingScript, "handled/count.wsgi": countingScript, "handled/index.wsgi": countingScript}
+	requests := map[string]apachetest.Request{
+		"a file":              get("/file/x"),
+		"a directory":         get("/dir/count.wsgi"),
+		"a match":             get("/match/count/x"),
+		"options":             get("/options"),
+		"an environ variable": get("/env", hd("X-Group", "blue")),
+		"a server's group":    get("/server"),
+		"a host's group":      host("default.test", "/host"),
+		"a handler":           get("/handled/count.wsgi"),
+		"MultiViews":          get("/handled/count"),
+		"DirectoryIndex":      get("/handled/"),
+		"a handler script":    get("/virtual/x"),
+		"trusted proxies":     get("/proxied", hd("X-Forwarded-For", "1.1.1.1, 127.0.0.1"), hd("X-Forwarded-Proto", "https")),
+		"a virtual host":      host("other.test", "/x"),
+		"a POST":              post("/file", longText(20000)),
+		"a chunked POST":      {Method: "POST", Target: "/file", Chunked: true, Body: []byte("abc")},
+	}
+	for _, mode := range []struct {
+		mpm  apachetest.MPM
+		mode apachetest.Mode
+	}{{apachetest.Prefork, apachetest.Foreground}, {apachetest.Event, apachetest.Single}, {apachetest.Worker, apachetest.Foreground}} {
+		t.Run(fmt.Sprintf("%s %s", mode.mpm, mode.mode), func(t *testing.T) {
+			s := apachetest.Start(t, apachetest.Config{
+				MPM: mode.mpm, Mode: mode.mode, OneChild: true, Conf: conf, Files: files,
+				Modules: []string{"mime", "dir", "negotiation", "env", "setenvif"},
+			})
+			for range warmUp {
+				for name, request := range requests {
+					entries(t, s, name, request)
+				}
+			}
+			pid, before := entries(t, s, "after warming up", get("/file"))
+			for n := range steadyRequests {
+				for name, request := range requests {
+					if n%len(requests) == 0 || name == "a file" || n < 20 {
+						entries(t, s, name, request)
+					}
+				}
+			}
+			pidAfter, after := entries(t, s, "at the end", get("/file"))
+			if pid != pidAfter {
+				t.Fatalf("another process answers: %d, %d", pid, pidAfter)
+			}
+			if after != before {
+				t.Errorf("%d calls into Go during ordinary requests (%d, then %d)", after-before, before, after)
+				blame(t, s, requests)
+			}
+			if before == 0 {
+				t.Error("the counter is 0: it does not count")
+			}
+		})
+	}
+}
+
+// entries makes a request and returns which process answered and how many calls into Go it has seen.
+func entries(t *testing.T, s *apachetest.Server, name string, request apachetest.Request) (pid, count int) {
+	t.Helper()
+	r := s.Do(t, request)
+	first, second, _ := strings.Cut(string(r.Body), " ")
+	pid, err := strconv.Atoi(first)
+	if err != nil || r.Status != 200 {
+		t.Fatalf("%s:\n%s", name, r)
+	}
+	count, err = strconv.Atoi(second)
+	if err != nil {
+		t.Fatalf("%s:\n%s", name, r)
+	}
+	return pid, count
+}
+
+// blame says which kind of request makes calls.
+func blame(t *testing.T, s *apachetest.Server, requests map[string]apachetest.Request) {
+	t.Helper()
+	for name, request := range requests {
+		_, before := entries(t, s, name, get("/file"))
+		for range 10 {
+			entries(t, s, name, request)
+		}
+		if _, after := entries(t, s, name, get("/file")); after != before {
+			t.Errorf("%s: %d calls in 10 requests", name, after-before)
+		}
+	}
+}

@@ -91,7 +91,11 @@ func (d *Directive) describe(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "%s.\n\n", strings.Join(facts, ". "))
 	text := []string{d.Help + "."}
-	for _, more := range []string{d.Doc, mergeTexts[d.Merge], sentence(d.Meanwhile)} {
+	meanwhile := sentence(d.Meanwhile)
+	if d.Effect == Later && meanwhile != "" {
+		meanwhile = "In this version " + d.Meanwhile + "."
+	}
+	for _, more := range []string{d.Doc, mergeTexts[d.Merge], meanwhile} {
 		if more != "" {
 			text = append(text, more)
 		}

@@ -157,6 +157,20 @@ func TestInnerHandlerScriptReplacesTheOuterOneOfItsName(t *testing.T) {
 	}
 }
 
+func TestUseOfHandlerScriptsIsKnownWhereverTheyStand(t *testing.T) {
+	for config, want := range map[string]bool{
+		"":                       false,
+		"WSGIHandlerScript h /1": true,
+		"<VirtualHost a>\nWSGIHandlerScript h /1\n</VirtualHost>":                         true,
+		"<Directory x>\nWSGIHandlerScript h /1\n</Directory>":                             true,
+		"<Directory x>\nWSGIScriptReloading Off\n</Directory>\nWSGIScriptAlias / /a.wsgi": false,
+	} {
+		if got := compiled(t, config).UsesHandlerScripts(); got != want {
+			t.Errorf("%q: %v, want %v", config, got, want)
+		}
+	}
+}
+
 func TestEmptyRestrictionIsARestriction(t *testing.T) {
 	s, err := compiled(t, "WSGIRestrictProcess").Settings(0, nil, nil)
 	if err != nil || !s.RestrictProcessSet || len(s.RestrictProcess) != 0 {

@@ -6,13 +6,32 @@ import (
 	"testing"
 )
 
-// The default settings, which TestDefaults compares with the table's text too.
 func TestDefaultSettings(t *testing.T) {
 	got, err := compiled(t, "").Settings(0, nil, nil)
 	want := Settings{ProcessGroup: Name{Kind: NameGlobal}, ApplicationGroup: Name{Kind: NameResource}, CallableObject: Name{NameLiteral, "application"},
 		ScriptReloading: true, MapHEADToGET: HEADAuto}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("defaults are %+v, want %+v", got, want)
+	}
+}
+
+func TestDefaultsAreThoseOfTheTable(t *testing.T) {
+	s, err := compiled(t, "").Settings(0, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for name, c := range mergeCases {
+		switch want := Table[Find(name)].Default; want {
+		case "On", "Off", "Auto", defaultCallable, "%{RESOURCE}", "%{GLOBAL}":
+			compared++
+			if got := c.show(s); got != want {
+				t.Errorf("%s is %q by default, the table says %q", name, got, want)
+			}
+		}
+	}
+	if compared < 12 {
+		t.Errorf("only %d defaults were compared", compared)
 	}
 }
 

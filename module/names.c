@@ -111,5 +111,5 @@ const char *mw_expand_callable(request_rec *r, const mw_name *name)
     if (name->kind != MW_NAME_ENV)
         return name->text;
     const char *value = variable(r, name->text);
-    return value ? value : apr_pstrcat(r->pool, "%{ENV:", name->text, "}", NULL);
+    return value ? value : "application";
 }

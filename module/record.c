@@ -23,8 +23,10 @@ static atomic_uint local_leaves; /* of .htaccess files, in a child */
 static const char *record(cmd_parms *cmd, void *directory, const char *args);
 static const char *record_section(cmd_parms *cmd, void *directory, const char *args);
 
-#define MW_DIRECTIVE(number, name, where, help) AP_INIT_RAW_ARGS(name, record, (void *)(uintptr_t)(number), where, help),
-#define MW_SECTION(number, name, where, help) AP_INIT_RAW_ARGS(name, record_section, (void *)(uintptr_t)(number), where, help),
+/* Apache would stop at the first directive in a wrong place; the checker reports them all. In .htaccess Apache decides by `where`. */
+#define ANYWHERE_BUT_HTACCESS (RSRC_CONF | ACCESS_CONF)
+#define MW_DIRECTIVE(number, name, where, help) AP_INIT_RAW_ARGS(name, record, (void *)(uintptr_t)(number), (where) | ANYWHERE_BUT_HTACCESS, help),
+#define MW_SECTION(number, name, where, help) AP_INIT_RAW_ARGS(name, record_section, (void *)(uintptr_t)(number), (where) | ANYWHERE_BUT_HTACCESS, help),
 const command_rec mw_commands[] = {
 #include "directives_table.inc"
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
@@ -82,7 +84,7 @@ static uint32_t context_of(cmd_parms *cmd)
     uint32_t context = 0;
     if (ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST))
         context |= MW_IN_VIRTUAL_HOST;
-    if (cmd->path || ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT))
+    if (cmd->path || ap_check_cmd_context(cmd, NOT_IN_DIR_LOC_FILE))
         context |= MW_IN_SECTION;
     if (ap_check_cmd_context(cmd, NOT_IN_LIMIT))
         context |= MW_IN_LIMIT;
@@ -110,7 +112,7 @@ static const char *record_local(cmd_parms *cmd, mw_directory *directory, const c
         return "mod_wsgi did not start in this process, see the error log where it began";
     char *wrong = goMwLocalDirective((uint32_t)(uintptr_t)cmd->info, args);
     if (wrong) {
-        const char *kept = apr_pstrdup(cmd->pool, wrong);
+        const char *kept = apr_psprintf(cmd->pool, "line %d: %s", cmd->directive->line_num, wrong); /* Apache names the file */
         free(wrong);
         return kept;
     }

@@ -41,6 +41,8 @@ static long read_body(void *transport, char *buffer, size_t n, int block, const 
     request_rec *r = x->r;
     if (x->body_ended)
         return 0;
+    if (!block && r->expecting_100)
+        return MW_READ_WOULD_BLOCK; /* httpd sends 100 Continue in a blocking read only */
     if (!x->in)
         x->in = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     for (;;) {
@@ -169,6 +171,7 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, co
 #endif
     if (!shared) {
         x->unsent += length;
+        add(x, apr_bucket_eos_create(alloc)); /* the whole answer in one brigade: httpd can serve ranges of it */
         return pass(x, reason);
     }
     off_t before = lseek(fd, 0, SEEK_CUR);
@@ -188,9 +191,11 @@ void mw_finish(mw_exchange *x)
     const char *reason;
     if (x->unsent > SENT_AT_ONCE || x->r->connection->aborted)
         return;
-    add(x, apr_bucket_eos_create(alloc));
-    if (pass(x, &reason) < 0)
-        return;
+    if (!x->r->eos_sent) {
+        add(x, apr_bucket_eos_create(alloc));
+        if (pass(x, &reason) < 0)
+            return;
+    }
     add(x, apr_bucket_flush_create(alloc));
     pass(x, &reason);
 }
@@ -202,6 +207,8 @@ void mw_cut(mw_exchange *x)
     const char *reason;
     /* httpd's own sign for "the backend broke": no last chunk, the connection (HTTP/1) is closed, the stream (HTTP/2) reset. */
     r->connection->keepalive = AP_CONN_CLOSE;
+    if (r->eos_sent) /* a file that is shorter than the Content-Length */
+        return;
     add(x, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, alloc));
     add(x, apr_bucket_eos_create(alloc));
     pass(x, &reason);

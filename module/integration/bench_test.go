@@ -1,0 +1,225 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"modwsgi/module/apachetest"
+)
+
+// TestBench is `make bench`: our module and the classic one in turn, round by round in one run, so that whatever else
+// the machine does meanwhile hits both. It writes docs/performance.md and fails when a goal is missed.
+func TestBench(t *testing.T) {
+	if os.Getenv("MODWSGI_BENCH") == "" {
+		t.Log("measuring is for `make bench`: it wants the machine for itself")
+		return
+	}
+	plan := benchPlan{
+		rounds: benchNumber(t, "MODWSGI_BENCH_ROUNDS", 4),
+		length: time.Duration(benchNumber(t, "MODWSGI_BENCH_SECONDS", 3)) * time.Second,
+	}
+	wrk, err := exec.LookPath("wrk")
+	if err != nil {
+		t.Fatal("wrk is missing: install the package wrk")
+	}
+	plan.wrk = wrk
+	servers := startBenchServers(t)
+	for i := range benchRows {
+		for round := range plan.rounds {
+			plan.measureRow(t, servers, &benchRows[i], round)
+		}
+		t.Log(benchRows[i].summary())
+	}
+	writeBenchReport(t, plan, benchRows)
+	checkBenchGoals(t, benchRows)
+}
+
+func benchNumber(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%s is no positive number", name, text)
+	}
+	return n
+}
+
+type benchPlan struct {
+	wrk    string
+	rounds int
+	length time.Duration
+}
+
+// subject is what is measured: a module, or the limit that no module can pass.
+type subject string
+
+const (
+	benchOurs    subject = "ours"
+	benchClassic subject = "classic"
+	benchLimit   subject = "limit"
+)
+
+type benchRow struct {
+	name        string
+	mpm         apachetest.MPM
+	path        string
+	script      string // wrk's, from testdata/bench
+	connections int
+	limit       bool    // a bare C handler can do the same
+	goal        float64 // the ratio to the classic module below which `make bench` fails
+	samples     map[subject][]benchSample
+}
+
+type benchSample struct {
+	perSecond float64
+	p99       time.Duration
+}
+
+var benchRows = []benchRow{
+	{name: "hello world, 1 connection", mpm: apachetest.Event, path: "/hello", connections: 1, limit: true, goal: 1},
+	{name: "hello world, 16 connections", mpm: apachetest.Event, path: "/hello", connections: 16, limit: true, goal: 1.5},
+	{name: "100 KB body", mpm: apachetest.Event, path: "/body", connections: 16, limit: true, goal: 1},
+	{name: "1 MB in 16 blocks of a generator", mpm: apachetest.Event, path: "/chunks", connections: 16, goal: 1},
+	{name: "1 MB POST", mpm: apachetest.Event, path: "/post", script: "post.lua", connections: 16, goal: 1},
+	{name: "10 MB file by wsgi.file_wrapper", mpm: apachetest.Event, path: "/file", connections: 16, goal: 1},
+	{name: "30 request and 30 response headers", mpm: apachetest.Event, path: "/headers", script: "headers.lua", connections: 16, goal: 1},
+	{name: "Flask", mpm: apachetest.Event, path: "/flask/", connections: 16, goal: 1},
+	{name: "hello world, 16 connections", mpm: apachetest.Worker, path: "/hello", connections: 16, limit: true, goal: 1},
+	{name: "hello world, 16 connections", mpm: apachetest.Prefork, path: "/hello", connections: 16, limit: true, goal: 1},
+}
+
+// One child with more threads than connections; under prefork as many children as connections.
+const (
+	threadedTuning = "StartServers 1\nServerLimit 1\nThreadsPerChild 24\nThreadLimit 24\nMaxRequestWorkers 24\nMinSpareThreads 1\nMaxSpareThreads 24\n"
+	preforkTuning  = "StartServers 20\nMinSpareServers 1\nMaxSpareServers 20\nServerLimit 20\nMaxRequestWorkers 20\n"
+)
+
+const benchConf = `MaxKeepAliveRequests 0
+EnableSendfile On
+{{if .Data}}LoadModule limit_module {{.Data}}
+{{else}}WSGIApplicationGroup %{GLOBAL}
+WSGIEnableSendfile On
+WSGIScriptAlias /flask {{.Root}}/flaskapp.wsgi
+WSGIScriptAlias / {{.Root}}/apps.wsgi
+{{end}}`
+
+type benchServers map[apachetest.MPM]map[subject]*apachetest.Server
+
+// startBenchServers starts all servers at once: an idle Apache takes no time from the one that is measured.
+func startBenchServers(t *testing.T) benchServers {
+	t.Helper()
+	folder := filepath.Join(apachetest.RepositoryRoot(), "testdata", "bench")
+	apps, err := os.ReadFile(filepath.Join(folder, "apps.wsgi"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := realFiles(t, "flaskapp.wsgi")
+	files["apps.wsgi"] = string(apps)
+	files["ten-megabytes"] = string(bytes.Repeat([]byte("0123456789"), 1<<20))
+	limit := buildLimitModule(t, filepath.Join(folder, "limit.c"))
+
+	servers := benchServers{}
+	for _, mpm := range apachetest.MPMs {
+		tuning := threadedTuning
+		if mpm == apachetest.Prefork {
+			tuning = preforkTuning
+		}
+		start := func(m apachetest.Module, data any) *apachetest.Server {
+			return apachetest.Start(t, apachetest.Config{
+				MPM: mpm, Module: m, Tuning: tuning, Conf: benchConf, Files: files, Data: data})
+		}
+		servers[mpm] = map[subject]*apachetest.Server{
+			benchOurs: start(apachetest.Ours(), nil), benchClassic: start(apachetest.Classic(), nil),
+			benchLimit: start(apachetest.NoModule(), limit),
+		}
+	}
+	return servers
+}
+
+func buildLimitModule(t *testing.T, source string) string {
+	t.Helper()
+	folder := t.TempDir()
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "limit.c"), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	apxs := exec.Command("apxs", "-c", "limit.c")
+	apxs.Dir = folder
+	if output, err := apxs.CombinedOutput(); err != nil {
+		t.Fatalf("apxs cannot build the C handler: %v\n%s", err, output)
+	}
+	return filepath.Join(folder, ".libs", "limit.so")
+}
+
+// measureRow takes one sample of each subject. Who goes first changes from round to round.
+func (p benchPlan) measureRow(t *testing.T, servers benchServers, row *benchRow, round int) {
+	t.Helper()
+	if row.samples == nil {
+		row.samples = map[subject][]benchSample{}
+	}
+	subjects := []subject{benchOurs, benchClassic}
+	if round%2 == 1 {
+		subjects = []subject{benchClassic, benchOurs}
+	}
+	if row.limit {
+		subjects = append(subjects, benchLimit)
+	}
+	for _, who := range subjects {
+		server := servers[row.mpm][who]
+		if round == 0 {
+			p.run(t, server, row, time.Second) // scripts are loaded, caches are warm
+		}
+		row.samples[who] = append(row.samples[who], p.run(t, server, row, p.length))
+	}
+}
+
+var (
+	wrkRate = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+	wrkP99  = regexp.MustCompile(`\s99%\s+([0-9.]+)(us|ms|s|m)`)
+	// A row in which requests fail would measure how fast errors are.
+	wrkTrouble = regexp.MustCompile(`(?m)^.*(?:Non-2xx|Socket errors).*$`)
+)
+
+func (p benchPlan) run(t *testing.T, server *apachetest.Server, row *benchRow, length time.Duration) benchSample {
+	t.Helper()
+	arguments := []string{"-t", "1", "-c", strconv.Itoa(row.connections), "-d", fmt.Sprintf("%.0fs", length.Seconds()), "--latency"}
+	if row.script != "" {
+		arguments = append(arguments, "-s", filepath.Join(apachetest.RepositoryRoot(), "testdata", "bench", row.script))
+	}
+	output, err := exec.Command(p.wrk, append(arguments, server.URL(row.path))...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("wrk: %v\n%s", err, output)
+	}
+	if trouble := wrkTrouble.Find(output); trouble != nil {
+		t.Errorf("%s, %s: %s", row.name, server.Config().Module.Name, trouble)
+	}
+	rate, p99 := wrkRate.FindSubmatch(output), wrkP99.FindSubmatch(output)
+	if rate == nil || p99 == nil {
+		t.Fatalf("wrk prints something unexpected:\n%s", output)
+	}
+	perSecond, _ := strconv.ParseFloat(string(rate[1]), 64)
+	percentile, _ := time.ParseDuration(string(p99[1]) + string(p99[2]))
+	return benchSample{perSecond, percentile}
+}
+
+func checkBenchGoals(t *testing.T, rows []benchRow) {
+	t.Helper()
+	for i := range rows {
+		if ratio := rows[i].ratio(); ratio < rows[i].goal {
+			t.Errorf("%s (%s): %.2f times the classic module, the goal is %.1f", rows[i].name, rows[i].mpm, ratio, rows[i].goal)
+		}
+	}
+}

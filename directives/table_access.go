@@ -4,7 +4,7 @@ package directives
 var accessDirectives = []Directive{
 	{
 		Name: "WSGIAccessScript", Syntax: "path [application-group=name]", Args: Options, Places: directoriesAuthConfig,
-		Default: "none", Since: "2.0", Merge: InnermostSet, Effect: Later, Meanwhile: "the script is not asked, so nobody is refused by it",
+		Default: "none", Since: "2.0", Merge: InnermostSet, Effect: Later, Meanwhile: "the script is not asked, and what it guards is refused to everybody",
 		Help: "A script that decides by host who has access",
 		Doc:  "Its `allow_access(environ, host)` returns `True`, `False` or `None` (no opinion). It runs in Apache's child.",
 		read: readScript(func(s *scope) **Script { return &s.accessScript }),

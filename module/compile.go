@@ -53,6 +53,7 @@ func compileConfig(config *directives.Config) (*C.mw_config, error) {
 	}
 	c.servers, c.n_servers = unsafe.SliceData(servers), C.size_t(len(servers))
 	c.any_handler_scripts = truth(config.UsesHandlerScripts())
+	c.any_access_scripts = truth(config.UsesAccessScripts())
 	return c, nil
 }
 
@@ -100,6 +101,9 @@ func compilePlan(c *C.mw_plan, s directives.Settings) {
 		}
 	}
 	c.handler_scripts, c.n_handler_scripts = unsafe.SliceData(scripts), C.size_t(len(scripts))
+	if s.AccessScript != nil {
+		c.access_script = C.CString(s.AccessScript.Path)
+	}
 }
 
 func compileName(n directives.Name) C.mw_name {

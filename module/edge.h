@@ -133,6 +133,7 @@ typedef struct mw_plan {
     size_t n_proxy_headers;
     const mw_handler_script *handler_scripts;
     size_t n_handler_scripts;
+    const char *access_script; /* WSGIAccessScript, NULL if none */
 } mw_plan;
 
 typedef struct mw_server_plan {
@@ -152,10 +153,12 @@ typedef struct mw_config {
     int fold_case;             /* WSGICaseSensitivity Off */
     int restrict_embedded;
     int any_handler_scripts;   /* somewhere: look at handler names that are not ours */
+    int any_access_scripts;    /* somewhere outside of .htaccess files: look at every request */
 } mw_config;
 
 /* The plan for a request: a look-up; Go is entered only for a configuration that was not met before. NULL after having logged why. */
 const mw_plan *mw_plan_for(request_rec *r);
+bool mw_has_local_directives(request_rec *r); /* of .htaccess files */
 void mw_forget_plans(void); /* before the first request of a configuration */
 
 /* ---- The child (child.c) ---- */
@@ -180,7 +183,8 @@ void mw_child_init(apr_pool_t *pool, server_rec *s);
 int mw_translate_name(request_rec *r); /* mapping.c */
 /* The alias that mapped the request, or NULL. */
 const mw_alias *mw_alias_of(request_rec *r);
-int mw_handler(request_rec *r); /* handler.c */
+int mw_check_access(request_rec *r);   /* handler.c */
+int mw_handler(request_rec *r);
 
 /* Logs a failure as Go words it (fault.go) and returns its HTTP status. detail may be NULL. */
 int mw_refuse(request_rec *r, int code, const char *detail);

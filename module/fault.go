@@ -12,6 +12,9 @@ import (
 func Fault(code int, path, detail string) *interp.Fault {
 	f := &interp.Fault{Code: code, Status: http.StatusInternalServerError, Op: "run script", Path: path}
 	switch code {
+	case 54:
+		f.Status, f.Op = http.StatusForbidden, "allow access to"
+		f.Reason = fmt.Sprintf("it is guarded by WSGIAccessScript %s, which this release can't run yet", detail)
 	case 134:
 		f.Status, f.Reason = http.StatusForbidden, "Options ExecCGI is off for its directory"
 	case 135:

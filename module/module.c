@@ -1,7 +1,7 @@
 /* The module record: what Apache looks for in mod_wsgi.so, and which hooks it gets. In C because these are Apache's static tables. */
 #include "edge.h"
 
-#include <mod_auth.h>
+#include <http_request.h>
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -14,6 +14,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_post_config(mw_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(mw_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(mw_translate_name, before_us, after_us, APR_HOOK_MIDDLE);
+    ap_hook_check_access(mw_check_access, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_URI);
     ap_hook_handler(mw_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

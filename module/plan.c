@@ -80,6 +80,12 @@ static const mw_plan *compile_local(request_rec *r, uint32_t server, const uint3
     return compile(r, server, renumbered, n, mw_encode_local(r->pool, records));
 }
 
+bool mw_has_local_directives(request_rec *r)
+{
+    const mw_directory *directory = ap_get_module_config(r->per_dir_config, &wsgi_module);
+    return directory && directory->local;
+}
+
 const mw_plan *mw_plan_for(request_rec *r)
 {
     const mw_server *server = ap_get_module_config(r->server->module_config, &wsgi_module);

@@ -204,7 +204,7 @@ static void put_facts(writer *w, apr_pool_t *pool)
         "config_test", ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST ? "1" : "0",
         "main_pass", ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ? "0" : "1",
         "apache_version", apr_psprintf(pool, "%d.%d.%d", v.major, v.minor, v.patch),
-        "python_version", apr_pstrndup(pool, python, strcspn(python, " ")),
+        "python_version", apr_pstrcat(pool, apr_pstrndup(pool, python, strcspn(python, " ")), strstr(python, "free-threading") ? "t" : "", NULL),
     };
     size_t n = sizeof facts / sizeof *facts;
     put_number(w, n / 2);

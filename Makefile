@@ -49,9 +49,13 @@ environment:
 	@printf "export CC='%s' CGO_ENABLED=1 CGO_CFLAGS='%s' PKG_CONFIG_PATH='%s'\n" \
 	    "$$CC" "$$CGO_CFLAGS" "$$PKG_CONFIG_PATH" >build/env
 
+# The interpreter whose library is linked: what sys.executable is in an application, wherever Apache's PATH leads.
+export EXECUTABLE := import os, sys; print(os.path.join(sys.base_exec_prefix, "bin", "python%d.%d" % sys.version_info[:2]))
+
 .PHONY: module
 module:
-	@$(GO) build -trimpath -buildmode=c-archive -o build/archive/mod_wsgi.a ./cmd/mod_wsgi
+	@$(GO) build -trimpath -buildmode=c-archive -ldflags "-X modwsgi/interp.executable=$$("$(PYTHON)" -c "$$EXECUTABLE")" \
+	    -o build/archive/mod_wsgi.a ./cmd/mod_wsgi
 	@.ci/link-module build/archive/mod_wsgi.a $(MODULE) "$(CC)" $$(pkg-config --libs python3-embed)
 
 .PHONY: daemon

@@ -40,6 +40,7 @@ typedef struct mw_process {
     mw_python_options options;
     const mw_ops *ops; /* for log records outside a request */
     pid_t pid;         /* of the process that started Python; another pid is a forked copy */
+    volatile int *original; /* 1 here, 0 in a forked copy; NULL where the kernel can't do that */
     bool running;
 } mw_process;
 

@@ -17,7 +17,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -218,7 +217,11 @@ WSGIScriptAlias /slow {{.Root}}/slow.wsgi
 					"https":    {secure, "HTTP/1.1", "https", protocolClient(pool, func(p *http.Protocols) { p.SetHTTP1(true) })},
 					"http/1.1": {s.URL(""), "HTTP/1.1", "http", protocolClient(pool, func(p *http.Protocols) { p.SetHTTP1(true) })},
 				} {
-					t.Run(name, func(t *testing.T) { exercise(t, s, v.client, v.base, v.proto, v.scheme) })
+					t.Run(name, func(t *testing.T) {
+						// An open TLS connection without a request keeps an Apache thread waiting, and the server from stopping.
+						defer v.client.CloseIdleConnections()
+						exercise(t, s, v.client, v.base, v.proto, v.scheme)
+					})
 				}
 			})
 		}
@@ -259,7 +262,7 @@ func exercise(t *testing.T, s *apachetest.Server, client *http.Client, base, pro
 	}
 	response, text := fetchBody("/environ/vars?a=b")
 	environ := apachetest.ParseEnviron(text)
-	if response.Proto != proto || environ == nil || environ["SERVER_PROTOCOL"].Value != strings.TrimSuffix(proto, "") && environ["SERVER_PROTOCOL"].Value != "HTTP/2.0" && proto == "HTTP/2.0" {
+	if response.Proto != proto || environ == nil || environ["SERVER_PROTOCOL"].Value != proto {
 		t.Errorf("%s is spoken, the environ says %v", response.Proto, environ["SERVER_PROTOCOL"])
 	}
 	if environ["wsgi.url_scheme"].Value != scheme || environ["PATH_INFO"].Value != "/vars" {

@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
-	if full := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" && !testing.Short(); full && code == 0 {
-		code = reviewFullRun()
+	if full := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" && !testing.Short(); full {
+		code = max(code, reviewFullRun())
 	}
 	os.Exit(code)
 }

@@ -37,6 +37,8 @@ func TestMessagesReachTheErrorLogLineByLine(t *testing.T) {
 			logged("logging", "/logging", "app: through logging"),
 			{name: "attributes of the stream", request: get("/attributes"), wants: is(body(strings.Join([]string{
 				"name='<wsgi.errors>'", "encoding='utf-8'", "errors='replace'", "closed=False", "isatty=False", "writable=True", "readable=False", "seekable=False", "fileno=OSError", "TextIOWrapper"}, "\n")))},
+			{name: "closed by the application", request: get("/closed"), wants: is(status(200))},
+			{name: "the stream below", request: get("/buffer"), wants: is(status(200)), logs: []string{"app: bytes", "app: x", "app: y"}},
 		},
 	}.run(t)
 }

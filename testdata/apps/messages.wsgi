@@ -105,3 +105,23 @@ def case_attributes(errors):
             found.append("%s=%s" % (name, type(problem).__name__))
     found.append(type(errors).__name__)
     return "\n".join(found).encode()
+
+
+def attempt(action):
+    try:
+        return repr(action())
+    except Exception as problem:
+        return type(problem).__name__
+
+
+def case_closed(errors):
+    found = [attempt(lambda: errors.close()), attempt(lambda: errors.write("app: late\n")), attempt(lambda: errors.flush()), attempt(lambda: errors.closed)]
+    return "\n".join(found).encode()
+
+
+def case_buffer(errors):
+    b = errors.buffer
+    found = [type(b).__name__, attempt(lambda: b.write(b"app: bytes\n")), attempt(lambda: b.writelines([b"app: x\n", b"app: y\n"])), attempt(lambda: b.flush()),
+             attempt(lambda: b.isatty()), attempt(lambda: b.readable()), attempt(lambda: b.writable()), attempt(lambda: b.seekable()), attempt(lambda: b.fileno()),
+             attempt(lambda: b.name), attempt(lambda: b.closed), attempt(lambda: b.encoding), attempt(lambda: b.errors)]
+    return "\n".join(found).encode()

@@ -1,0 +1,334 @@
+package integration
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"modwsgi/module/apachetest"
+)
+
+// Interpreters, threads, forks and signals as an application sees them: reference runtime.md, section 3.
+
+const statefulScript = `import os, sys, threading, time
+
+state = {"count": 0}
+local = threading.local()
+lock = threading.Lock()
+
+def application(environ, start_response):
+    action = environ["PATH_INFO"].strip("/")
+    body = globals()["do_" + action](environ)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(body).encode()]
+
+def do_count(environ):
+    with lock:
+        state["count"] += 1
+        return state["count"]
+
+def do_module(environ):
+    "An ordinary module is shared by the scripts of one interpreter."
+    import string
+    string.shared = getattr(string, "shared", 0) + 1
+    return string.shared
+
+def do_local(environ):
+    local.count = getattr(local, "count", 0) + 1
+    return "%d %d" % (threading.get_ident(), local.count)
+
+def do_main(environ):
+    return threading.main_thread() is threading.current_thread()
+
+def do_argv(environ):
+    return sys.argv
+
+def do_stdin(environ):
+    return repr(sys.stdin.read()) if sys.stdin else "None"
+
+def do_name(environ):
+    return __name__.startswith("_mod_wsgi_") and __spec__ is not None
+
+def do_echo(environ):
+    "Sleeps between reading and answering, so that requests overlap."
+    token = environ["QUERY_STRING"]
+    time.sleep(0.005)
+    return token + environ["QUERY_STRING"] + environ["HTTP_X_TOKEN"]
+
+def do_thread(environ):
+    found = []
+    t = threading.Thread(target=lambda: found.append("ran"))
+    t.start()
+    t.join()
+    return found
+
+def do_gc(environ):
+    import gc
+    return gc.collect() >= 0
+
+def do_exception_state(environ):
+    return sys.exc_info()
+`
+
+func TestApplicationGroupsAreInterpretersOfTheirOwn(t *testing.T) {
+	forEachModule(t, `
+WSGIScriptAlias /a {{.Root}}/state.wsgi application-group=one
+WSGIScriptAlias /b {{.Root}}/state.wsgi application-group=two
+WSGIScriptAlias /c {{.Root}}/state.wsgi application-group=one
+WSGIScriptAlias /d {{.Root}}/state2.wsgi application-group=one
+WSGIScriptAlias /m {{.Root}}/state.wsgi application-group=%{GLOBAL}
+`, map[string]string{"state.wsgi": statefulScript, "state2.wsgi": statefulScript}, func(t *testing.T, s *apachetest.Server) {
+		for _, step := range []struct{ path, want string }{
+			{"/a/count", "1"}, {"/a/count", "2"}, {"/b/count", "1"}, {"/c/count", "3"}, {"/d/count", "1"}, {"/m/count", "1"}, {"/a/count", "4"},
+			{"/a/module", "1"}, {"/d/module", "2"}, {"/b/module", "1"}, {"/m/module", "1"}, {"/m/module", "2"},
+			{"/a/argv", "['mod_wsgi']"}, {"/m/argv", "['mod_wsgi']"}, {"/a/stdin", "''"}, {"/a/name", "True"}, {"/m/name", "True"},
+			{"/a/thread", "['ran']"}, {"/m/thread", "['ran']"}, {"/a/gc", "True"}, {"/a/exception_state", "(None, None, None)"},
+		} {
+			expectBody(t, s, step.path, step.want)
+		}
+	})
+}
+
+func TestThreadLocalsOutliveARequest(t *testing.T) {
+	for _, mpm := range []apachetest.MPM{apachetest.Prefork, apachetest.Event} {
+		for _, group := range []string{"%{GLOBAL}", "sub"} {
+			t.Run(string(mpm)+" "+group, func(t *testing.T) {
+				s := apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true, Files: map[string]string{"state.wsgi": statefulScript},
+					Conf: "WSGIScriptAlias / {{.Root}}/state.wsgi\nWSGIApplicationGroup " + group + "\n"})
+				perThread := map[string]int{}
+				for range 40 {
+					var count int
+					var thread string
+					r := s.Get(t, "/local")
+					if _, err := fmt.Sscan(string(r.Body), &thread, &count); err != nil {
+						t.Fatalf("%v:\n%s", err, r)
+					}
+					if perThread[thread]++; perThread[thread] != count {
+						t.Fatalf("thread %s has served %d requests, its local counter says %d", thread, perThread[thread], count)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestConcurrentRequestsDoNotMix(t *testing.T) {
+	for _, mpm := range apachetest.MPMs {
+		t.Run(string(mpm), func(t *testing.T) {
+			s := apachetest.Start(t, apachetest.Config{MPM: mpm, Files: map[string]string{"state.wsgi": statefulScript}, Conf: `
+WSGIScriptAlias /a {{.Root}}/state.wsgi application-group=one
+WSGIScriptAlias /b {{.Root}}/state.wsgi application-group=two
+WSGIScriptAlias /m {{.Root}}/state.wsgi application-group=%{GLOBAL}
+`})
+			const workers, each = 12, 40
+			failures := make(chan string, workers)
+			for worker := range workers {
+				go func() {
+					for n := range each {
+						token := fmt.Sprintf("%d-%d.", worker, n)
+						r := s.Get(t, "/"+string("abm"[n%3])+"/echo?"+token, hd("X-Token", token))
+						if want := strings.Repeat(token, 3); string(r.Body) != want {
+							failures <- fmt.Sprintf("%q instead of %q (%s)", r.Body, want, r)
+							return
+						}
+					}
+					failures <- ""
+				}()
+			}
+			for range workers {
+				if failure := <-failures; failure != "" {
+					t.Error(failure)
+				}
+			}
+		})
+	}
+}
+
+const forkingScript = `import os, subprocess, sys
+
+def note(name, text):
+    path = os.path.join(os.path.dirname(__file__), "var", name)
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.rename(path + ".new", path)
+
+def application(environ, start_response):
+    body = globals()["do_" + environ["PATH_INFO"].strip("/")](environ, start_response)
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body.encode()]
+
+def wait(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+def do_exit(environ, start_response):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(7)
+    return "status %d" % wait(pid)
+
+def do_log(environ, start_response):
+    pid = os.fork()
+    if pid == 0:
+        print("app: from the copy", file=environ["wsgi.errors"])
+        print("app: stderr of the copy", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(0)
+    return "status %d" % wait(pid)
+
+def do_system_exit(environ, start_response):
+    pid = os.fork()
+    if pid == 0:
+        sys.exit(3)
+    return "ended %s" % (wait(pid) is not None)
+
+def do_return(environ, start_response):
+    pid = os.fork()
+    if pid == 0:
+        return "the copy returns"
+    return "ended %s" % (wait(pid) is not None)
+
+def do_raise(environ, start_response):
+    pid = os.fork()
+    if pid == 0:
+        raise ValueError("in the copy")
+    return "ended %s" % (wait(pid) is not None)
+
+def do_write(environ, start_response):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            start_response("200 OK", [])(b"from the copy")
+        except BaseException as problem:
+            note("write", type(problem).__name__)
+        else:
+            note("write", "accepted")
+        os._exit(0)
+    return "status %d" % wait(pid)
+
+def do_run(environ, start_response):
+    return subprocess.run(["echo", "run"], capture_output=True, text=True).stdout
+
+def do_signals(environ, start_response):
+    return subprocess.run(["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"], capture_output=True, text=True).stdout
+
+def do_multiprocessing(environ, start_response):
+    import multiprocessing
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    process = context.Process(target=queue.put, args=("worked",))
+    process.start()
+    answer = queue.get()
+    process.join()
+    return answer
+`
+
+func TestApplicationsMayForkAndStartProcesses(t *testing.T) {
+	for _, mpm := range apachetest.MPMs {
+		for _, module := range []apachetest.Module{apachetest.Classic(), apachetest.Ours()} {
+			t.Run(string(mpm)+"/"+module.Name, func(t *testing.T) {
+				s := apachetest.Start(t, apachetest.Config{MPM: mpm, Module: module, OneChild: true, Files: map[string]string{"fork.wsgi": forkingScript},
+					Conf: "WSGIScriptAlias / {{.Root}}/fork.wsgi\nWSGIApplicationGroup %{GLOBAL}\n"})
+				children := s.Children()
+				for _, step := range []struct{ path, want string }{
+					{"/exit", "status 7"}, {"/log", "status 0"}, {"/run", "run\n"}, {"/multiprocessing", "worked"}, {"/exit", "status 7"},
+				} {
+					expectBody(t, s, step.path, step.want)
+				}
+				s.WaitLog(t, "app: from the copy")
+				s.WaitLog(t, "app: stderr of the copy")
+				if module.Name == "ours" { // in the classic module a copy that returns goes on as a second server
+					for _, path := range []string{"/return", "/system_exit", "/raise"} {
+						if r := s.Get(t, path); string(r.Body) != "ended True" || len(r.Extra) != 0 {
+							t.Errorf("%s:\n%s", path, r)
+						}
+					}
+					if r := s.Get(t, "/write"); string(r.Body) != "status 0" || len(r.Extra) != 0 {
+						t.Errorf("the copy's write() reaches the client:\n%s", r)
+					}
+					if got := waitForFile(t, s, "write"); got != "RuntimeError" {
+						t.Errorf("the copy's write(): %s, want a RuntimeError", got)
+					}
+				}
+				expectBody(t, s, "/exit", "status 7")
+				if after := s.Children(); fmt.Sprint(after) != fmt.Sprint(children) {
+					t.Errorf("children before %v, after %v", children, after)
+				}
+			})
+		}
+	}
+}
+
+// A program that the application starts inherits the signal mask of the request's thread. Go lets through in such a thread what it
+// needs itself; it must not block anything more than the classic module's thread has.
+func TestStartedProgramsInheritNoFurtherBlockedSignals(t *testing.T) {
+	for _, mpm := range apachetest.MPMs {
+		t.Run(string(mpm), func(t *testing.T) {
+			pair := apachetest.StartPair(t, apachetest.Config{MPM: mpm, Files: map[string]string{"fork.wsgi": forkingScript},
+				Conf: "WSGIScriptAlias / {{.Root}}/fork.wsgi\nWSGIApplicationGroup %{GLOBAL}\n"}, listed)
+			for _, kind := range []string{"SigBlk", "SigIgn"} {
+				classic, ours := signalMask(t, pair.Classic, kind), signalMask(t, pair.Ours, kind)
+				if more := ours &^ classic; more != 0 {
+					t.Errorf("%s: %016x are set that the classic module has not (classic %016x, ours %016x)", kind, more, classic, ours)
+				}
+			}
+		})
+	}
+}
+
+func signalMask(t *testing.T, s *apachetest.Server, kind string) uint64 {
+	t.Helper()
+	text := string(s.Get(t, "/signals").Body)
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, kind+":"); ok {
+			mask, err := strconv.ParseUint(strings.TrimSpace(rest), 16, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return mask
+		}
+	}
+	t.Fatalf("no %s in %q", kind, text)
+	return 0
+}
+
+func TestPythonSettingsTakeEffect(t *testing.T) {
+	script := `import sys, signal, json, os
+
+def attempt(action):
+    try:
+        return repr(action())
+    except BaseException as problem:
+        return type(problem).__name__
+
+def application(environ, start_response):
+    report = {
+        "optimize": sys.flags.optimize, "bytecode": sys.dont_write_bytecode, "warnings": sys.warnoptions,
+        "path": [p for p in sys.path if p.endswith("/extra") or p.endswith("/more")], "first": sys.path[0].endswith("/extra"),
+        "stdin": attempt(lambda: sys.stdin.read()), "stdout": attempt(lambda: sys.stdout.write("app: x\n")),
+        "signal": attempt(lambda: signal.signal(signal.SIGUSR2, signal.SIG_IGN)), "hash": sys.flags.hash_randomization,
+    }
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(report, sort_keys=True).encode()]
+`
+	settings := map[string]string{
+		"defaults": "",
+		"optimize": "WSGIPythonOptimize 2\n", "bytecode": "WSGIDontWriteBytecode On\n",
+		"path": "WSGIPythonPath {{.Root}}/extra:{{.Root}}/more\n", "stdin": "WSGIRestrictStdin On\n", "stdout": "WSGIRestrictStdout On\n",
+		"seed": "WSGIPythonHashSeed 42\n", "warnings": "WSGIPythonWarnings ignore\nWSGIPythonWarnings default::UserWarning\n",
+	}
+	for name, conf := range settings {
+		t.Run(name, func(t *testing.T) {
+			group{
+				name: "python " + name,
+				mpms: []apachetest.MPM{apachetest.Event},
+				config: apachetest.Config{Conf: conf + "WSGIScriptAlias /main {{.Root}}/settings.wsgi application-group=%{GLOBAL}\nWSGIScriptAlias /sub {{.Root}}/settings.wsgi application-group=sub\n",
+					Files: map[string]string{"settings.wsgi": script, "extra/x.py": "", "more/y.py": ""}},
+				cases: []testCase{
+					{name: "main interpreter", request: get("/main"), wants: is(status(200))},
+					{name: "sub-interpreter", request: get("/sub"), wants: is(status(200))},
+				},
+			}.run(t)
+		})
+	}
+}

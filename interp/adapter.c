@@ -109,6 +109,11 @@ static void raise_again(PyObject *exc_info)
     PyObject *kind, *value, *traceback;
     if (!PyArg_ParseTuple(exc_info, "OOO;exc_info must be a tuple of three", &kind, &value, &traceback))
         return;
+    if (!PyExceptionClass_Check(kind) || (traceback != Py_None && !PyTraceBack_Check(traceback))) {
+        /* PyErr_Restore() takes anything, and the interpreter crashes on it */
+        PyErr_SetString(PyExc_TypeError, "exc_info must be an exception's type, the exception, and a traceback or None");
+        return;
+    }
     if (traceback == Py_None)
         traceback = NULL;
     PyErr_Restore(Py_NewRef(kind), Py_NewRef(value), Py_XNewRef(traceback));

@@ -53,7 +53,7 @@ var requestDirectives = []Directive{
 	},
 	{
 		Name: "WSGIPassApacheRequest", Syntax: "On|Off", Args: OnOff, Places: anySection,
-		Default: "Off", Since: "3.0", Merge: InnermostSet, Effect: Later,
+		Default: "Off", Since: "3.0", Merge: InnermostSet, Effect: Now,
 		Help: "Whether the application gets Apache's request object",
 		Doc:  "Adds the capsule `apache.request_rec` to the environ of embedded applications.",
 		read: readFlag(func(s *scope) *Tristate { return &s.passApacheRequest }),

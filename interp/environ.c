@@ -65,12 +65,19 @@ static bool add_variables(PyObject *environ, mw_request *request)
     return true;
 }
 
+/* WSGIPassApacheRequest: an unnamed capsule, so that a C extension of the application's can reach the request. */
+static bool add_native_request(PyObject *environ, const mw_request *request)
+{
+    void *native = request->call->native_request;
+    return !native || set(environ, request->interp->names.request_rec, PyCapsule_New(native, NULL, NULL));
+}
+
 PyObject *mw_environ_new(mw_request *request, PyObject *errors)
 {
     const mw_call *call = request->call;
     const mw_names *name = &request->interp->names;
     PyObject *environ = PyDict_New();
-    if (environ && add_variables(environ, request) && set(environ, name->wsgi_version, Py_NewRef(request->interp->wsgi_version)) &&
+    if (environ && add_variables(environ, request) && add_native_request(environ, request) && set(environ, name->wsgi_version, Py_NewRef(request->interp->wsgi_version)) &&
         set(environ, name->url_scheme, Py_NewRef(call->flags & MW_CALL_HTTPS ? name->https : name->http)) &&
         set(environ, name->input, Py_NewRef((PyObject *)request->input)) &&
         set(environ, name->input_terminated, Py_NewRef(Py_True)) && set(environ, name->errors, Py_NewRef(errors)) &&

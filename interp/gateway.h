@@ -68,6 +68,7 @@ typedef struct mw_call {
     unsigned flags;                /* MW_CALL_* */
     const mw_pair *environ;
     size_t n_environ;
+    void *native_request;          /* for apache.request_rec; NULL: the application does not get it */
     double request_start, queue_start, daemon_start; /* seconds since the epoch, 0.0 where not applicable */
 } mw_call;
 

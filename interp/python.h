@@ -63,7 +63,7 @@ bool mw_is_forked_copy(void);
     X(filelike, "filelike") X(input, "wsgi.input") X(input_terminated, "wsgi.input_terminated") \
     X(module_version, "mod_wsgi.version") X(mtime, "__mtime__") X(multiprocess, "wsgi.multiprocess") \
     X(multithread, "wsgi.multithread") X(queue_start, "mod_wsgi.queue_start") X(reload_required, "reload_required") \
-    X(request_start, "mod_wsgi.request_start") X(run_once, "wsgi.run_once") X(tell, "tell") \
+    X(request_rec, "apache.request_rec") X(request_start, "mod_wsgi.request_start") X(run_once, "wsgi.run_once") X(tell, "tell") \
     X(thread_id, "mod_wsgi.thread_id") X(url_scheme, "wsgi.url_scheme") X(wsgi_version, "wsgi.version") \
     X(http, "http") X(https, "https")
 

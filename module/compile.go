@@ -77,6 +77,7 @@ func compilePlan(c *C.mw_plan, s directives.Settings) {
 	c.callable = compileName(s.CallableObject)
 	c.reloading, c.chunked = truth(s.ScriptReloading), truth(s.ChunkedRequest)
 	c.pass_authorization, c.sendfile = truth(s.PassAuthorization), truth(s.EnableSendfile)
+	c.pass_request = truth(s.PassApacheRequest)
 	switch s.MapHEADToGET {
 	case directives.HEADOn:
 		c.head = C.MW_ON

@@ -124,7 +124,7 @@ typedef struct mw_proxy_header {
 /* Everything that a request needs of the configuration that applies to it. */
 typedef struct mw_plan {
     mw_name process_group, application_group, callable;
-    int reloading, chunked, pass_authorization, sendfile;
+    int reloading, chunked, pass_authorization, sendfile, pass_request;
     int head; /* WSGIMapHEADToGET: MW_OFF, MW_ON, MW_AUTO */
     int trusted_proxies_set;
     const mw_network *trusted_proxies;
@@ -215,6 +215,7 @@ typedef struct mw_exchange {
     bool body_ended;
     int body_status; /* HTTP status that a failure to read the body means, 0 while there is none */
     bool sendfile;   /* WSGIEnableSendfile */
+    bool answered;   /* a filter gave another answer (an error, 416): ours is not wanted any more */
     bool begun;      /* something was handed to Apache: its own error page comes too late */
     size_t unsent;   /* bytes handed to Apache that it may not have sent yet */
 } mw_exchange;

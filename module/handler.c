@@ -160,6 +160,7 @@ static int run(request_rec *r, const mw_plan *plan, const mw_handler_script *han
             (mw_this_child.multithread ? MW_CALL_MULTITHREAD : 0) | (mw_this_child.multiprocess ? MW_CALL_MULTIPROCESS : 0),
         .environ = (const mw_pair *)v.pairs->elts,
         .n_environ = v.pairs->nelts,
+        .native_request = plan->pass_request ? r : NULL,
         .request_start = r->request_time / 1e6,
     };
     return end(&exchange, mw_run(&call));

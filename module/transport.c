@@ -92,10 +92,15 @@ static int pass(mw_exchange *x, const char **reason)
 {
     conn_rec *c = x->r->connection;
     x->begun = true;
-    apr_status_t status = ap_pass_brigade(x->r->output_filters, x->out);
+    apr_status_t status = x->answered ? AP_FILTER_ERROR : ap_pass_brigade(x->r->output_filters, x->out);
     apr_brigade_cleanup(x->out);
     if (status == APR_SUCCESS && !c->aborted)
         return 0;
+    if (status == AP_FILTER_ERROR) { /* no failure: a filter has sent an answer of its own */
+        x->answered = true;
+        *reason = "the server has given another answer";
+        return -1;
+    }
     char text[256];
     *reason = status == APR_SUCCESS ? "the client closed the connection" : apr_pstrdup(x->r->pool, apr_strerror(status, text, sizeof text));
     ap_log_rerror(APLOG_MARK, APLOG_TRACE1, status, x->r, "the client is gone");
@@ -172,7 +177,8 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, co
     if (!shared) {
         x->unsent += length;
         add(x, apr_bucket_eos_create(alloc)); /* the whole answer in one brigade: httpd can serve ranges of it */
-        return pass(x, reason);
+        int failed = pass(x, reason);
+        return x->answered ? 0 : failed;
     }
     off_t before = lseek(fd, 0, SEEK_CUR);
     add(x, apr_bucket_flush_create(alloc));
@@ -189,7 +195,7 @@ void mw_finish(mw_exchange *x)
 {
     apr_bucket_alloc_t *alloc = x->r->connection->bucket_alloc;
     const char *reason;
-    if (x->unsent > SENT_AT_ONCE || x->r->connection->aborted)
+    if (x->answered || x->unsent > SENT_AT_ONCE || x->r->connection->aborted)
         return;
     if (!x->r->eos_sent) {
         add(x, apr_bucket_eos_create(alloc));

@@ -80,6 +80,7 @@ type Answer struct {
 	Body    string
 	Trace   string   // the operations in their order
 	Log     []string // "level text"
+	Loads   []string // the records among them that say which script was loaded or reloaded: "loading script ..."
 }
 
 // Breaches counts what no transport may see. In a correct gateway all are 0.
@@ -237,7 +238,14 @@ func text(b *C.gt_buffer) string { return C.GoStringN(b.data, C.int(b.n)) }
 func (t *Thread) answer() *Answer {
 	x := t.exchange
 	a := &Answer{Result: int(x.result), Status: int(x.status), Line: text(&x.line), Length: int64(x.length),
-		Body: text(&x.body), Trace: strings.TrimSpace(text(&x.trace)), Log: lines(text(&x.log))}
+		Body: text(&x.body), Trace: strings.TrimSpace(text(&x.trace))}
+	for _, record := range lines(text(&x.log)) {
+		if load, ok := strings.CutPrefix(record, "6 "); ok && strings.Contains(load, "loading script ") {
+			a.Loads = append(a.Loads, load)
+		} else {
+			a.Log = append(a.Log, record)
+		}
+	}
 	fields := strings.Split(text(&x.headers), "\x00")
 	for i := 0; i+1 < len(fields); i += 2 {
 		a.Headers = append(a.Headers, fields[i]+": "+fields[i+1])

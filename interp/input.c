@@ -140,12 +140,13 @@ static PyObject *read_line(mw_input *input, size_t limit)
         if (newline)
             available = newline - start + 1;
         complete = newline != NULL;
-        if (!line)
-            line = PyBytes_FromStringAndSize(start, available);
-        else if (_PyBytes_Resize(&line, n + available) == 0)
-            memcpy(PyBytes_AS_STRING(line) + n, start, available);
+        if (!line) /* without the data: CPython shares the objects of one byte, and refuses to resize them */
+            line = PyBytes_FromStringAndSize(NULL, available);
+        else
+            _PyBytes_Resize(&line, n + available);
         if (!line)
             return NULL;
+        memcpy(PyBytes_AS_STRING(line) + n, start, available);
         input->ahead_start += available;
         n += available;
     }

@@ -87,7 +87,8 @@ static void append(mw_log *log, const char *text, size_t n)
 static mw_log *target(mw_log *log)
 {
     mw_thread *thread = log->by_thread ? mw_thread_self() : NULL;
-    return thread && thread->request && thread->request->log ? thread->request->log : log;
+    mw_log *of_request = thread && thread->request ? thread->request->log : NULL;
+    return of_request && !of_request->expired ? of_request : log;
 }
 
 /* The target, or NULL with RuntimeError if it takes nothing any more. */
@@ -152,9 +153,9 @@ static PyObject *log_flush(PyObject *self, PyObject *unused)
 
 static PyObject *log_close(PyObject *self, PyObject *unused)
 {
-    mw_log *log = target((mw_log *)self);
+    mw_log *log = (mw_log *)self;
     PyObject *result = log_flush(self, unused);
-    log->expired = true;
+    log->expired = !log->by_thread; /* sys.stderr and sys.stdout are everybody's, who closes them closes nothing */
     return result;
 }
 

@@ -82,7 +82,7 @@ var pythonDirectives = []Directive{
 	},
 	{
 		Name: "WSGIDestroyInterpreter", Syntax: "On|Off", Args: OnOff, Places: mainServer,
-		Default: "On", Since: "4.9.1", Merge: NotMerged, Effect: Later,
+		Default: "On", Since: "4.9.1", Merge: NotMerged, Effect: Now,
 		Help: "Whether Python is finalised when a process ends",
 		Doc:  "`Off` skips it, and with it functions registered with `atexit`.",
 		read: readSwitch(func(p *ProcessSettings) *bool { return &p.DestroyInterpreter }),

@@ -83,6 +83,35 @@ def format_exception(kind, value, traceback):
     return "".join(formatter.format_exception(kind, value, traceback))
 
 
+def shutdown(seconds):
+    """What the end of the process means to an application: its threads are joined, then its exit functions run."""
+    import atexit
+    import threading
+    import time
+
+    end = time.monotonic() + seconds
+
+    def call_threading_exits():
+        for function in reversed(getattr(threading, "_threading_atexits", ())):
+            function()  # as threading._shutdown() would: thread pools are told to end, and waited for without a limit
+
+    ender = threading.Thread(target=call_threading_exits, daemon=True)
+    ender.start()
+    for thread in threading.enumerate():
+        if thread in (threading.main_thread(), threading.current_thread(), ender) or thread.daemon:
+            continue
+        thread.join(max(0.0, end - time.monotonic()))
+        if thread.is_alive():
+            sys.stderr.write(f"mod_wsgi: thread {thread.name!r} has not ended within {seconds:.1f} s; the process ends without it\n")
+    ender.join(max(0.0, end - time.monotonic()))
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass  # closed or replaced by the application
+
+
 def restrict_signals():
     """Keeps applications from replacing the signal handlers of the server that they live in."""
     import os

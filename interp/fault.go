@@ -57,6 +57,8 @@ func Explain(code int, script, group, detail string, embedded bool) *Fault {
 		f.Op, f.Reason = "load script", "it raised SystemExit, in "+in
 	case 109:
 		f.Op, f.Reason = "load script", detail+" was raised, in "+in
+	case 130:
+		f.Op, f.Path, f.Reason = "run the exit functions of "+in, "", detail+" was raised"
 	case 174:
 		f.Op, f.Reason = "finish a request of", detail+" was raised, in "+in
 	case 175:

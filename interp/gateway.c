@@ -160,12 +160,16 @@ int mw_run(mw_call *call)
     mw_interp *interp = thread ? mw_interp_get(call->application_group) : NULL;
     if (!interp)
         return mw_fail(call, 87, NULL);
-    if (!mw_enter(interp, thread))
+    thread->inside = true;
+    if (!mw_enter(interp, thread)) {
+        thread->inside = false;
         return mw_fail(call, 191, NULL);
+    }
     mw_request request = {.call = call, .interp = interp, .thread = thread, .declared = -1};
     int status = run(&request);
     mw_end_forked_copy();
     mw_leave();
+    thread->inside = false;
     if (request.pending > 0) {
         const char *reason;
         request.gone = call->ops->write(call->transport, thread->output, request.pending, 0, &reason) < 0;

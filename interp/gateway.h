@@ -84,6 +84,16 @@ enum {
  * interpreter and to load a script. */
 int mw_run(mw_call *call);
 
+/* Ends Python at the end of the process: joins each interpreter's threads for at most `seconds`, then runs its exit functions. Waits for
+ * that a second longer at the most. May be called in a signal handler and on any thread, once. */
+typedef enum mw_stop_result {
+    MW_STOP_DONE,    /* everything has run */
+    MW_STOP_NOTHING, /* Python was not running */
+    MW_STOP_BUSY,    /* the calling thread is in the middle of a request: nothing was done */
+    MW_STOP_LATE,    /* exit functions still run */
+} mw_stop_result;
+mw_stop_result mw_python_stop(double seconds);
+
 /* Calls from C into Go in this process, for the tests that hold the steady path to none. Written by Go's exports. */
 extern uint64_t mw_go_entries;
 

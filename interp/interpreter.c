@@ -34,6 +34,16 @@ static mw_interp *find(const char *group, size_t bucket)
     return i;
 }
 
+void mw_interp_each(void (*visit)(mw_interp *interp, void *context), void *context)
+{
+    for (size_t bucket = 0; bucket < BUCKETS; bucket++)
+        for (mw_interp *i = atomic_load_explicit(&buckets[bucket], memory_order_acquire); i; i = i->next)
+            if (i != main_interp)
+                visit(i, context);
+    if (main_interp)
+        visit(main_interp, context);
+}
+
 mw_interp *mw_interp_current(void)
 {
     PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
@@ -121,6 +131,7 @@ static bool bootstrap(mw_interp *interp)
     done = install ? PyObject_CallOneArg(install, options) : NULL;
     ok = done && (interp->file_wrapper = Py_XNewRef(PyDict_GetItemString(space, "FileWrapper"))) &&
         (interp->request_timeout = Py_XNewRef(PyDict_GetItemString(space, "RequestTimeout"))) &&
+        (interp->shutdown = Py_XNewRef(PyDict_GetItemString(space, "shutdown"))) &&
         (interp->format_exception = Py_XNewRef(PyDict_GetItemString(space, "format_exception")));
     Py_XDECREF(done);
     Py_XDECREF(options);
@@ -199,6 +210,11 @@ mw_thread *mw_thread_self(void)
     }
     thread->number = atomic_fetch_add(&thread_numbers, 1);
     return this_thread = thread;
+}
+
+bool mw_thread_inside(void)
+{
+    return this_thread && this_thread->inside;
 }
 
 /* Keeps state as the thread's own for the interpreter. */

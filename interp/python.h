@@ -54,6 +54,9 @@ char *mw_python_start(const mw_python_options *options, const mw_ops *ops);
 /* True in a copy of the process made by fork(): Go does not live there. */
 bool mw_is_forked_copy(void);
 
+/* shutdown.c. Makes the thread that mw_python_stop() uses. False if that is not possible. */
+bool mw_python_prepare_stop(void);
+
 /* ---- Interpreters and threads (interpreter.c) ---- */
 
 /* Names used on every request, one reference each per interpreter. */
@@ -92,7 +95,7 @@ typedef struct mw_interp {
     /* References, guarded by this interpreter's GIL. */
     mw_names names;
     PyTypeObject *adapter_type, *input_type, *log_type;
-    PyObject *file_wrapper, *text_wrapper, *text_wrapper_args, *format_exception, *request_timeout, *compile;
+    PyObject *file_wrapper, *text_wrapper, *text_wrapper_args, *format_exception, *request_timeout, *compile, *shutdown;
     PyObject *wsgi_version, *module_version, *apache_version;
     PyObject *keys[MW_KEY_CACHE]; /* CGI variable names seen before, by hash */
     mw_script *scripts[MW_SCRIPT_BUCKETS];
@@ -107,15 +110,21 @@ typedef struct mw_thread {
     size_t n_states;
     struct mw_request *request; /* whose application is running on this thread, or NULL */
     char *output;              /* MW_OUTPUT_SIZE bytes for small answers */
+    bool inside;               /* mw_run() */
 } mw_thread;
 
 enum { MW_OUTPUT_SIZE = 65536 };
 
 /* The calling thread's record, made on first use. NULL when out of memory. */
 mw_thread *mw_thread_self(void);
+/* True if the calling thread is inside mw_run(). Safe in a signal handler. */
+bool mw_thread_inside(void);
 
 /* Finds or creates the interpreter of an application group. The caller holds no GIL. NULL after having logged why. */
 mw_interp *mw_interp_get(const char *group);
+
+/* Calls `visit` for every interpreter there is, the main one last. No GIL held. */
+void mw_interp_each(void (*visit)(mw_interp *interp, void *context), void *context);
 
 /* Takes the interpreter's GIL with this thread's state for it; paired with mw_leave. False when out of memory. */
 bool mw_enter(mw_interp *interp, mw_thread *thread);

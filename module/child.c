@@ -89,6 +89,25 @@ static void compile_patterns(apr_pool_t *pool, mw_config *config, server_rec *s)
     }
 }
 
+enum { STOP_SECONDS = 5 }; /* the parent sends SIGKILL 9 s after it told a child to stop */
+
+/* The child ends: on its main thread, in prefork inside the handler of SIGTERM. */
+static apr_status_t stop_python(void *s)
+{
+    switch (mw_python_stop(STOP_SECONDS)) {
+    case MW_STOP_BUSY:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s, "this process ends in the middle of a request: Python's exit functions do not run");
+        break;
+    case MW_STOP_LATE:
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "Python's exit functions take longer than %d s: this process ends without waiting for them", STOP_SECONDS + 1);
+        break;
+    case MW_STOP_DONE:
+    case MW_STOP_NOTHING:
+        break;
+    }
+    return APR_SUCCESS;
+}
+
 void mw_child_init(apr_pool_t *pool, server_rec *s)
 {
     mw_facts facts = gather_facts();
@@ -116,5 +135,7 @@ void mw_child_init(apr_pool_t *pool, server_rec *s)
         compile_patterns(pool, config, s);
         mw_this_child.running = true;
         mw_this_child.config = config;
+        if (config->destroy_interpreter)
+            apr_pool_pre_cleanup_register(pool, s, stop_python);
     }
 }

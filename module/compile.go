@@ -19,6 +19,7 @@ func compileConfig(config *directives.Config) (*C.mw_config, error) {
 	c := allocate[C.mw_config](1)
 	c.fold_case = truth(!config.Process.CaseSensitivity)
 	c.restrict_embedded = truth(config.Process.RestrictEmbedded == directives.On)
+	c.destroy_interpreter = truth(config.Process.DestroyInterpreter)
 	known := directives.ProxyHeaders()
 	c.proxy_headers, c.n_proxy_headers = compileProxyHeaders(known)
 

@@ -152,6 +152,7 @@ typedef struct mw_config {
     size_t n_proxy_headers;
     int fold_case;             /* WSGICaseSensitivity Off */
     int restrict_embedded;
+    int destroy_interpreter;   /* WSGIDestroyInterpreter: run exit functions */
     int any_handler_scripts;   /* somewhere: look at handler names that are not ours */
     int any_access_scripts;    /* somewhere outside of .htaccess files: look at every request */
 } mw_config;

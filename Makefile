@@ -23,7 +23,7 @@ PYTHON_CFLAGS           = $(shell cat build/pkgconfig/cflags 2>/dev/null)
 help:
 	@echo 'make build    build/mod_wsgi.so and build/mod_wsgi-daemon   (PYTHON=/path/to/python3.x chooses the Python)'
 	@echo 'make run      serve a demonstration on http://127.0.0.1:$(PORT)/   (APP=/path/app.wsgi PORT=9000)'
-	@echo 'make install  into the Apache of apxs; DESTDIR is honoured'
+	@echo 'make install  what was built, into the Apache of apxs; DESTDIR is honoured'
 	@echo 'make test     everything that must pass before a commit'
 	@echo 'make soak     1,100 graceful restarts and other long checks'
 	@echo 'make bench    measure against the classic module, write docs/performance.md'
@@ -62,8 +62,10 @@ module:
 daemon:
 	@$(GO) build -trimpath -o $(DAEMON) ./cmd/mod_wsgi-daemon
 
+# What `make build` left, for root often has no Go; built first only when there is nothing yet.
 .PHONY: install
-install: build
+install:
+	@[ -e $(MODULE) ] && [ -e $(DAEMON) ] || $(MAKE) --no-print-directory build
 	@.ci/install $(MODULE) $(DAEMON)
 
 .PHONY: deps

@@ -76,6 +76,10 @@ static bool is_current(mw_request *request, PyObject *module)
     if (!loaded || !PyLong_Check(loaded))
         return false;
     int64_t mtime = PyLong_AsLongLong(loaded); /* before the GIL is released: the reference is borrowed */
+    if (mtime < 0) { /* nothing that we set; with an exception if it is too large */
+        PyErr_Clear();
+        return false;
+    }
     return !(request->call->flags & MW_CALL_RELOADING) || mtime == modified(request->call);
 }
 

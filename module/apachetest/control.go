@@ -57,11 +57,14 @@ func (s *Server) stopped() (bool, error) {
 	return false, fmt.Errorf("%d processes left: %v", len(left), left)
 }
 
-// Stop ends the server (SIGTERM) and waits until all its processes have gone. It may be called twice.
+// Stop ends the server (SIGTERM), as soon as it is idle, and waits until all its processes have gone. It may be called twice.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
 	if s.parent.pid == 0 {
 		return
+	}
+	if s.config.Module.Path != classicPath {
+		s.settle()
 	}
 	s.parent.signal(syscall.SIGTERM)
 	if s.config.Module.Path == classicPath {

@@ -68,6 +68,7 @@ func (s *Server) examineLog(t testing.TB) {
 		for _, word := range disasters {
 			if strings.Contains(line, word) && !s.tolerates(line) {
 				t.Errorf("%s (%s): the error log says: %s", s.config.Module.Name, s.config.MPM, line)
+				break
 			}
 		}
 	}

@@ -114,9 +114,18 @@ func (s *Server) Pid() int { return s.parent.pid }
 
 // Children returns the ids of the parent's direct children: Apache's worker processes, and with mod_cgid its daemon.
 func (s *Server) Children() []int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.parent.pid, s.parent.pid))
 	var ids []int
-	for _, p := range processes(func(_ int, st stat) bool { return st.parent == s.parent.pid }) {
-		ids = append(ids, p.pid)
+	if err != nil { // a kernel without that file, or the parent has gone
+		for _, p := range processes(func(_ int, st stat) bool { return st.parent == s.parent.pid }) {
+			ids = append(ids, p.pid)
+		}
+		return ids
+	}
+	for _, field := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(field); err == nil && Alive(pid) {
+			ids = append(ids, pid)
+		}
 	}
 	return ids
 }

@@ -28,11 +28,13 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
-	if full := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" && !testing.Short(); full {
+	if !testing.Short() && unset("test.run") && unset("test.skip") && unset("test.list") {
 		code = max(code, reviewFullRun())
 	}
 	os.Exit(code)
 }
+
+func unset(name string) bool { return flag.Lookup(name).Value.String() == "" }
 
 // reviewFullRun checks what only a full run can tell: that every listed difference exists, and that enough was compared.
 func reviewFullRun() int {

@@ -1,0 +1,77 @@
+package integration
+
+import (
+	"testing"
+	"time"
+
+	"modwsgi/module/apachetest"
+)
+
+// The end of a child process: reference runtime.md, 3.8.
+
+const exitingScript = `import atexit, os, threading
+
+def note(text):
+    with open(os.path.join(os.path.dirname(__file__), "var", "exited"), "a") as f:
+        f.write(text)
+
+atexit.register(note, "x")
+
+def application(environ, start_response):
+    if environ["QUERY_STRING"]:
+        open(environ["QUERY_STRING"]).read()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"running"]
+`
+
+func TestExitFunctionsRunWhenTheServerStops(t *testing.T) {
+	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Worker} {
+		for _, c := range []struct{ name, conf, want string }{
+			{"main interpreter", "WSGIApplicationGroup %{GLOBAL}\n", "x"},
+			{"sub-interpreter", "WSGIApplicationGroup sub\n", "x"},
+			{"two interpreters", "WSGIApplicationGroup one\nWSGIScriptAlias /two {{.Root}}/exit.wsgi application-group=two\n", "xx"},
+			{"switched off", "WSGIApplicationGroup %{GLOBAL}\nWSGIDestroyInterpreter Off\n", ""},
+		} {
+			for _, gracefully := range []bool{false, true} {
+				name := string(mpm) + " " + c.name
+				if gracefully {
+					name += " gracefully"
+				}
+				t.Run(name, func(t *testing.T) {
+					s := apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true, Files: map[string]string{"exit.wsgi": exitingScript},
+						Conf: c.conf + "WSGIScriptAlias / {{.Root}}/exit.wsgi\n"})
+					expectBody(t, s, "/", "running")
+					expectBody(t, s, "/two", "running")
+					if gracefully {
+						s.GracefulStop()
+						s.WaitStopped(t, 20*time.Second)
+					} else {
+						s.Stop(t)
+					}
+					if got, _ := s.ReadFile("var/exited"); got != c.want {
+						t.Errorf("exit functions ran %d times, want %d", len(got), len(c.want))
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestGracefulStopLetsARunningRequestFinish(t *testing.T) {
+	for _, mpm := range apachetest.MPMs {
+		t.Run(string(mpm), func(t *testing.T) {
+			s := apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true, Files: map[string]string{"exit.wsgi": exitingScript},
+				Conf: "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {{.Root}}/exit.wsgi\n"})
+			gate := makeFIFO(t, s)
+			done := make(chan *apachetest.Response, 1)
+			go func() { done <- s.Get(t, "/?"+gate) }()
+			open := holdGate(t, gate)
+			s.GracefulStop()
+			open()
+			if r := <-done; string(r.Body) != "running" || r.Ending != apachetest.Complete {
+				t.Errorf("the running request gets:\n%s", r)
+			}
+			s.WaitStopped(t, 20*time.Second)
+		})
+	}
+}

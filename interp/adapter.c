@@ -119,6 +119,18 @@ static void raise_again(PyObject *exc_info)
     PyErr_Restore(Py_NewRef(kind), Py_NewRef(value), Py_XNewRef(traceback));
 }
 
+/* True with an exception if the headers are out. */
+static bool is_too_late(mw_request *request, PyObject *exc_info)
+{
+    if (!request->committed)
+        return false;
+    if (exc_info != Py_None)
+        raise_again(exc_info);
+    else
+        PyErr_SetString(PyExc_RuntimeError, "start_response was called again after the headers were sent");
+    return true;
+}
+
 /* ---- start_response and write ---- */
 
 static PyObject *adapter_start_response(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
@@ -133,14 +145,7 @@ static PyObject *adapter_start_response(PyObject *self, PyObject *const *argumen
         return PyErr_Format(PyExc_TypeError, "headers must be a list, not %.200s", Py_TYPE(headers)->tp_name);
     if (exc_info != Py_None && !PyTuple_Check(exc_info))
         return PyErr_Format(PyExc_RuntimeError, "exc_info must be a tuple or None, not %.200s", Py_TYPE(exc_info)->tp_name);
-    if (request->committed) {
-        if (exc_info != Py_None)
-            raise_again(exc_info);
-        else
-            PyErr_SetString(PyExc_RuntimeError, "start_response was called again after the headers were sent");
-        return NULL;
-    }
-    if (!check_status(status))
+    if (is_too_late(request, exc_info) || !check_status(status))
         return NULL;
     PyObject *copy = PyList_AsTuple(headers);
     if (!copy)
@@ -150,8 +155,16 @@ static PyObject *adapter_start_response(PyObject *self, PyObject *const *argumen
             Py_DECREF(copy);
             return NULL;
         }
-    Py_XSETREF(request->status, Py_NewRef(status));
-    Py_XSETREF(request->headers, copy);
+    request = running((mw_adapter *)self, "start_response"); /* a collection may have let other threads run */
+    if (!request || is_too_late(request, exc_info)) {
+        Py_DECREF(copy);
+        return NULL;
+    }
+    PyObject *old_status = request->status, *old_headers = request->headers;
+    request->status = Py_NewRef(status);
+    request->headers = copy;
+    Py_XDECREF(old_status); /* may let other threads run, too */
+    Py_XDECREF(old_headers);
     return PyObject_GetAttrString(self, "write");
 }
 
@@ -163,6 +176,8 @@ static PyObject *adapter_write(PyObject *self, PyObject *data)
     if (!PyBytes_Check(data))
         return PyErr_Format(PyExc_TypeError, "write takes bytes, not %.200s", Py_TYPE(data)->tp_name);
     const char *reason = "the client is gone";
+    if (!mw_io_allowed())
+        return NULL;
     if (!request->gone && mw_commit(request, -1) == 0 && mw_send_block(request, data, true, &reason) == 0)
         Py_RETURN_NONE;
     if (!PyErr_Occurred())
@@ -186,10 +201,9 @@ static bool parse_content_length(const char *text, int64_t *length)
     return true;
 }
 
-int mw_commit(mw_request *request, int64_t length)
+/* The transport is the caller's, and the GIL is never released. */
+static int commit(mw_request *request, int64_t length)
 {
-    if (request->committed)
-        return 0;
     if (!request->status) {
         PyErr_SetString(PyExc_RuntimeError, "the application sent a body, or ended, without having called start_response");
         return -1;
@@ -204,7 +218,6 @@ int mw_commit(mw_request *request, int64_t length)
             !parse_content_length((char *)PyUnicode_1BYTE_DATA(PyTuple_GET_ITEM(header, 1)), &declared))
             return -1;
     }
-    mw_io_begin(request);
     const char *line = (char *)PyUnicode_1BYTE_DATA(request->status);
     ops->begin(transport, (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'), line);
     for (Py_ssize_t i = 0; i < n; i++) {
@@ -217,10 +230,20 @@ int mw_commit(mw_request *request, int64_t length)
         declared = length;
     if (declared >= 0)
         ops->content_length(transport, declared);
-    mw_io_end(request);
     request->declared = declared;
     request->committed = true;
     return 0;
+}
+
+int mw_commit(mw_request *request, int64_t length)
+{
+    if (request->committed)
+        return 0;
+    if (!mw_io_begin(request))
+        return -1;
+    int failed = request->committed ? 0 : commit(request, length); /* another thread may have been first */
+    mw_io_end(request);
+    return failed;
 }
 
 /* ---- The type ---- */

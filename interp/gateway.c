@@ -12,17 +12,31 @@ static void pause_without_gil(void)
     Py_END_ALLOW_THREADS
 }
 
-void mw_io_begin(mw_request *request)
+bool mw_io_begin(mw_request *request)
 {
     mw_end_forked_copy();
-    while (request->busy)
+    request->waiting++;
+    while (request->busy && !request->over)
         pause_without_gil();
-    request->busy = true;
+    request->waiting--;
+    if (request->over)
+        PyErr_SetString(PyExc_RuntimeError, "the request was over before its turn came");
+    else
+        request->busy = true;
+    return !request->over;
 }
 
 void mw_io_end(mw_request *request)
 {
     request->busy = false;
+}
+
+bool mw_io_allowed(void)
+{
+    if (!mw_is_forked_copy())
+        return true;
+    PyErr_SetString(PyExc_RuntimeError, "a forked copy of the server's process can't read from or write to the client");
+    return false;
 }
 
 void mw_end_forked_copy(void)
@@ -48,11 +62,13 @@ static int failed(mw_request *request, int code, int code_if_exit)
     mw_end_forked_copy();
     if (PyErr_ExceptionMatches(request->interp->request_timeout)) {
         PyErr_Clear();
-        if (request->committed)
-            return MW_CUT;
-        request->call->ops->begin(request->call->transport, 504, "504 Gateway Timeout");
+        mw_io_begin(request); /* this is the request's own thread: it can't be over */
+        bool cut = request->committed;
+        if (!cut)
+            request->call->ops->begin(request->call->transport, 504, "504 Gateway Timeout");
         request->committed = true;
-        return MW_ANSWERED;
+        mw_io_end(request);
+        return cut ? MW_CUT : MW_ANSWERED;
     }
     int status = mw_fail_exception(request, code, code_if_exit);
     return request->committed ? MW_CUT : status;
@@ -103,13 +119,14 @@ static int call_application(mw_request *request, PyObject *application, PyObject
 static void end(mw_request *request, PyObject *errors)
 {
     request->thread->request = NULL;
+    request->over = true;
     if (request->adapter)
         mw_adapter_expire(request->adapter);
     if (request->input)
         mw_input_expire(request->input);
     if (request->log)
         mw_log_expire(request->log);
-    while (request->busy || request->loggers > 0)
+    while (request->busy || request->waiting > 0 || request->loggers > 0)
         pause_without_gil();
     Py_XDECREF((PyObject *)request->adapter);
     Py_XDECREF((PyObject *)request->input);
@@ -174,6 +191,8 @@ int mw_run(mw_call *call)
         const char *reason;
         request.gone = call->ops->write(call->transport, thread->output, request.pending, 0, &reason) < 0;
     }
+    if (status > 0 && request.committed) /* by a thread of the application's, after the failure */
+        status = MW_CUT;
     if (status == MW_ANSWERED && !request.gone && request.sent < request.declared)
         return MW_SHORT;
     return request.gone && status == MW_CUT ? MW_ANSWERED : status;

@@ -29,10 +29,11 @@ static Py_ssize_t fill(mw_input *input, char *buffer, size_t n)
 {
     if (input->ended && n > 0)
         return 0;
-    mw_request *request = input->request;
+    mw_request *request = running(input);
+    if (!request || !mw_io_allowed() || !mw_io_begin(request))
+        return -1;
     const mw_call *call = request->call;
     const char *reason = "the client is gone";
-    mw_io_begin(request);
     long got = input->broken ? MW_READ_FAILED : call->ops->read(call->transport, buffer, n, 0, &reason);
     if (got == MW_READ_WOULD_BLOCK) {
         Py_BEGIN_ALLOW_THREADS
@@ -175,7 +176,7 @@ static PyObject *input_read(PyObject *self, PyObject *const *arguments, Py_ssize
 {
     mw_input *input = (mw_input *)self;
     size_t size;
-    if (!running(input) || !size_argument("read", arguments, n, &size))
+    if (!size_argument("read", arguments, n, &size) || !running(input)) /* in this order: an argument's __index__() may run for long */
         return NULL;
     if (size == 0 && input->taken == 0 && !input->ended) {
         char none[1];

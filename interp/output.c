@@ -16,17 +16,20 @@ static size_t take(mw_request *request, size_t n)
 
 int mw_send_block(mw_request *request, PyObject *bytes, bool flush, const char **reason)
 {
-    size_t n = take(request, PyBytes_GET_SIZE(bytes));
-    if (n == 0)
+    if (PyBytes_GET_SIZE(bytes) == 0)
         return 0;
+    if (!mw_io_begin(request))
+        return -1;
+    size_t n = take(request, PyBytes_GET_SIZE(bytes));
     const mw_call *call = request->call;
-    int failed;
-    mw_io_begin(request);
-    Py_BEGIN_ALLOW_THREADS
-    failed = call->ops->write(call->transport, PyBytes_AS_STRING(bytes), n, flush, reason);
-    Py_END_ALLOW_THREADS
-    mw_io_end(request);
+    int failed = 0;
+    if (n > 0) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = call->ops->write(call->transport, PyBytes_AS_STRING(bytes), n, flush, reason);
+        Py_END_ALLOW_THREADS
+    }
     request->gone = request->gone || failed;
+    mw_io_end(request);
     return failed ? -1 : 0;
 }
 
@@ -120,7 +123,8 @@ static int send_file(mw_request *request, int fd, int64_t offset, int64_t size)
     const mw_call *call = request->call;
     const char *reason = "the client is gone";
     int failed;
-    mw_io_begin(request);
+    if (!mw_io_begin(request))
+        return -1;
     Py_BEGIN_ALLOW_THREADS
     failed = call->ops->send_file(call->transport, fd, offset, available, &reason);
     Py_END_ALLOW_THREADS

@@ -155,6 +155,8 @@ typedef struct mw_request {
     bool committed;               /* status and headers are the transport's */
     bool gone;                    /* the client is: writing failed */
     bool busy;                    /* a thread is inside the transport for it, see mw_io_begin */
+    bool over;                    /* it ends: nobody gets into the transport any more */
+    unsigned waiting;             /* threads in mw_io_begin */
     unsigned loggers;             /* threads that are writing to its log without the GIL */
     size_t pending;               /* bytes in thread->output, to be sent when the GIL is released for good */
     int64_t declared;             /* Content-Length of the answer, -1 if none */
@@ -162,9 +164,12 @@ typedef struct mw_request {
 } mw_request;
 
 /* gateway.c. Applications may read and write from threads of their own, transports serve one at a time: paired, GIL held; they
- * wait without it. A request ends when nobody is inside. In a forked copy mw_io_begin does not return. */
-void mw_io_begin(mw_request *request);
+ * wait without it. False with an exception if the request ended meanwhile: it must not be touched then. A request ends when nobody
+ * is inside or waits. In a forked copy mw_io_begin does not return. */
+bool mw_io_begin(mw_request *request);
 void mw_io_end(mw_request *request);
+/* For what the application calls: false with an exception in a forked copy, which has no business with the transport. */
+bool mw_io_allowed(void);
 /* Ends a forked copy of the process in which the application's code returned to us: it must not go on as a server. GIL held. */
 void mw_end_forked_copy(void);
 
@@ -194,7 +199,8 @@ void mw_log_expire(struct mw_log *log);                       /* writes what is 
 
 /* output.c: what the application returned. 0 when it was handed over or the client is gone, -1 with an exception. */
 int mw_send_result(mw_request *request, PyObject *result);
-/* One block for the transport, GIL held, released meanwhile. 0; or -1 without an exception when the client is gone, and *reason. */
+/* One block for the transport, GIL held, released meanwhile. 0; or -1: without an exception and with *reason when the client is gone, with
+ * one when the request ended meanwhile (not possible on its own thread). */
 int mw_send_block(mw_request *request, PyObject *bytes, bool flush, const char **reason);
 
 /* script.c. The script's module dict, loaded or reloaded as needed: a new reference; or NULL after having logged why, with the

@@ -271,7 +271,8 @@ mw_interp *mw_interp_adopt_main(PyThreadState *state)
     return main_interp;
 }
 
-/* Makes the sub-interpreter. creation_lock is held, no GIL. */
+/* Makes the sub-interpreter. creation_lock is held, no GIL. Its first thread state is nobody's and stays for ever: CPython 3.11 aborts the
+ * process when an interpreter whose thread states are all gone (its threads have ended) is given a new one. */
 static mw_interp *create(const char *group, mw_thread *thread)
 {
     mw_interp *interp = record_new(group);
@@ -279,7 +280,7 @@ static mw_interp *create(const char *group, mw_thread *thread)
         return NULL;
     interp->number = interpreters;
     PyThreadState *before = PyThreadState_Get(), *state = Py_NewInterpreter();
-    bool ok = state && set_up(interp) && keep_state(thread, interp, state);
+    bool ok = state && set_up(interp);
     if (ok) {
         interpreters++;
         mw_leave();

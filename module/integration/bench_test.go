@@ -104,7 +104,9 @@ const (
 	preforkTuning  = "StartServers 20\nMinSpareServers 1\nMaxSpareServers 20\nServerLimit 20\nMaxRequestWorkers 20\n"
 )
 
+// A connection that wrk keeps waiting must not be closed for it.
 const benchConf = `MaxKeepAliveRequests 0
+KeepAliveTimeout 60
 EnableSendfile On
 {{if .Data}}LoadModule limit_module {{.Data}}
 {{else}}WSGIApplicationGroup %{GLOBAL}

@@ -20,6 +20,11 @@ int mw_fail(const mw_call *call, int code, const char *detail)
     return status;
 }
 
+void mw_log_outside(const mw_ops *ops, int level, const char *text)
+{
+    ops->log(NULL, level, text, strlen(text));
+}
+
 /* The traceback as a new str; NULL when even that fails. */
 static PyObject *format(mw_request *request, PyObject *kind, PyObject *value, PyObject *traceback)
 {

@@ -15,7 +15,7 @@ import "C"
 
 import (
 	_ "embed"
-	"errors"
+	"os"
 	"unsafe"
 )
 
@@ -29,6 +29,7 @@ var executable string
 // Options say how to start Python in this process.
 type Options struct {
 	Home              string   // WSGIPythonHome: a Python installation or a virtual environment; "" is the one built for
+	HomeSetting       string   // what the configuration calls Home, for messages; "" is WSGIPythonHome
 	Path              string   // WSGIPythonPath: directories, separated by colons
 	Warnings          []string // WSGIPythonWarnings: -W filters
 	Optimize          int      // WSGIPythonOptimize: 0 to 2
@@ -51,15 +52,31 @@ type Options struct {
 // process is what the exports need to know of this process: CPython is one per process. Set once, before Python starts.
 var process struct {
 	foldCase, embedded bool
+	oddities           []*Fault // of the configured home
 }
 
 // Start starts Python; the calling thread becomes its main thread and must stay with Python (see runtime.LockOSThread) if it is
-// to run requests. ops is the mw_ops table for log records outside a request, and lives as long as the process.
+// to run requests. ops is the mw_ops table for log records outside a request, and lives as long as the process. The error says why
+// Python does not run here; what is odd about its surroundings, but works, is logged.
 func Start(o Options, ops unsafe.Pointer) error {
 	process.foldCase, process.embedded = o.FoldCase, o.Embedded
-	program, home := programAndHome(o.Home, executable)
+	around := surroundings{
+		setting: o.HomeSetting, home: o.Home, executable: executable, getenv: os.Getenv,
+		needed: pythonVersion{C.PY_MAJOR_VERSION, C.PY_MINOR_VERSION},
+	}
+	if around.setting == "" {
+		around.setting = "WSGIPythonHome"
+	}
+	found := examine(around)
+	if found.fatal != nil {
+		return found.fatal
+	}
+	process.oddities = found.oddities
+	for _, odd := range found.oddities {
+		logOutsideRequests(ops, C.MW_LOG_WARNING, odd.Error())
+	}
 	c := (*C.mw_python_options)(C.calloc(1, C.sizeof_mw_python_options))
-	c.program, c.home = optional(program), optional(home)
+	c.program, c.home = optional(found.program), optional(found.prefix)
 	c.python_path = optional(o.Path)
 	c.bootstrap = C.CString(bootstrapSource)
 	c.process_group = C.CString(o.ProcessGroup)
@@ -82,9 +99,15 @@ func Start(o Options, ops unsafe.Pointer) error {
 	}
 	if reason := C.mw_python_start(c, (*C.mw_ops)(ops)); reason != nil {
 		defer C.free(unsafe.Pointer(reason))
-		return errors.New(C.GoString(reason))
+		return startFailure(C.GoString(reason), around, found, os.Environ())
 	}
 	return nil
+}
+
+func logOutsideRequests(ops unsafe.Pointer, level int, text string) {
+	record := C.CString(text)
+	defer C.free(unsafe.Pointer(record))
+	C.mw_log_outside((*C.mw_ops)(ops), C.int(level), record)
 }
 
 func optional(s string) *C.char {

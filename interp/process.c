@@ -2,6 +2,7 @@
  * the process itself must not need Go. */
 #include "python.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,7 +29,7 @@ static void mark_this_process(void)
 
 bool mw_is_forked_copy(void)
 {
-    return mw_this.original ? !*mw_this.original : getpid() != mw_this.pid;
+    return mw_this.original ? !*mw_this.original : mw_this.pid && getpid() != mw_this.pid; /* no pid: Python was never started */
 }
 
 /* Fills config from options. CPython copies every string. */
@@ -66,6 +67,17 @@ static PyStatus configure(PyConfig *config, const mw_python_options *options)
     return status;
 }
 
+/* What CPython says about a start that failed, malloc'ed. */
+static char *reason_of(PyStatus status)
+{
+    char text[1024];
+    if (PyStatus_IsExit(status))
+        snprintf(text, sizeof text, "it asked to exit with status %d", status.exitcode);
+    else
+        snprintf(text, sizeof text, "%s (in %s)", status.err_msg ? status.err_msg : "it failed", status.func ? status.func : "its start");
+    return strdup(text);
+}
+
 char *mw_python_start(const mw_python_options *options, const mw_ops *ops)
 {
     mw_this.options = *options;
@@ -86,7 +98,7 @@ char *mw_python_start(const mw_python_options *options, const mw_ops *ops)
         PyConfig_Clear(&config);
     }
     if (PyStatus_Exception(status))
-        return strdup(status.err_msg ? status.err_msg : "it asked to exit");
+        return reason_of(status);
 
     mw_interp *main_interp = mw_interp_adopt_main(PyThreadState_Get());
     PyEval_SaveThread();

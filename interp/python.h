@@ -215,6 +215,8 @@ int mw_fail_exception(mw_request *request, int code, int code_if_exit);
 int mw_fail(const mw_call *call, int code, const char *detail);
 /* Logs text line by line at error level; transport NULL: to the server's log. No GIL needed. */
 void mw_log_lines(const mw_ops *ops, void *transport, const char *text, size_t n);
+/* One record outside a request, at one of gateway.h's levels. */
+void mw_log_outside(const mw_ops *ops, int level, const char *text);
 
 /* ---- Go (exports.go). Called without the GIL, never in a forked copy. Results are malloc'ed; the caller frees. ---- */
 typedef const char mw_text; /* cgo knows no const, but keeps the names of types */

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/user"
 	"strings"
 )
 
@@ -32,33 +31,32 @@ func ScriptName(path string, foldCase bool) string {
 func ReadScript(path string) (source []byte, mtime int64, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, 0, readError(err)
+		return nil, 0, readError(path, err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, 0, readError(err)
+		return nil, 0, readError(path, err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, 0, errors.New("it is not a regular file")
 	}
 	source, err = io.ReadAll(file)
 	if err != nil {
-		return nil, 0, readError(err)
+		return nil, 0, readError(path, err)
 	}
 	return source, info.ModTime().UnixMicro(), nil
 }
 
-func readError(err error) error {
+func readError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return errors.New("the file does not exist")
 	case errors.Is(err, fs.ErrPermission):
-		who := fmt.Sprintf("uid %d", os.Geteuid())
-		if u, lookup := user.LookupId(fmt.Sprint(os.Geteuid())); lookup == nil {
-			who = u.Username
+		if found := reach(path, mayRead); found != nil {
+			return errors.New(found.text)
 		}
-		return fmt.Errorf("user %s may not read it or pass through a folder above it", who)
+		return fmt.Errorf("user %s may not read it or pass through a folder above it", whoami())
 	}
 	return err
 }

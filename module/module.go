@@ -101,7 +101,7 @@ func startPython(config *directives.Config, facts *C.mw_facts, ops unsafe.Pointe
 		options.ApacheVersion[i], options.ModuleVersion[i] = int(facts.apache_version[i]), int(facts.module_version[i])
 	}
 	if err := interp.Start(options, ops); err != nil {
-		return fmt.Errorf("WSGI0001: Python could not be started in this child, every request for a WSGI application will fail: %w", err)
+		return fmt.Errorf("WSGI0001: Python was not started in this process, so every request for a WSGI application gets 500: %w", err)
 	}
 	return nil
 }

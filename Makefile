@@ -26,6 +26,7 @@ help:
 	@echo 'make install  what was built, into the Apache of apxs; DESTDIR is honoured'
 	@echo 'make test     everything that must pass before a commit'
 	@echo 'make soak     1,100 graceful restarts and other long checks'
+	@echo 'make test-trixie  build and test under Debian trixie (Python 3.13); root only  (TRIXIE=/folder RUN=TestName)'
 	@echo 'make bench    measure against the classic module, write docs/performance.md'
 	@echo 'make deps     install what is missing (Debian); run and test do this themselves'
 	@echo 'make clean    remove build/'
@@ -95,6 +96,13 @@ lint: prepare
 .PHONY: soak
 soak: deps build
 	MODWSGI_SOAK=1 $(GO) test -count 1 -timeout 60m -v -run Soak ./module/integration/
+
+# Where the trixie system stays between runs. Not part of the continuous integration: the first run installs half a gigabyte.
+TRIXIE ?= build/trixie
+.PHONY: test-trixie
+test-trixie:
+	@.ci/deps trixie
+	@.ci/trixie "$(TRIXIE)" "$(GO)" -count 1 -timeout 30m $(if $(RUN),-run '$(RUN)') ./interp/... ./module/integration/
 
 .PHONY: bench
 bench: deps build

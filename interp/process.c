@@ -104,6 +104,8 @@ char *mw_python_start(const mw_python_options *options, const mw_ops *ops)
     PyEval_SaveThread();
     if (!main_interp)
         return strdup("the main interpreter could not be set up");
+    if (!mw_gilstate_prepare_fork())
+        return strdup("out of memory for a fork handler");
     if (!mw_python_prepare_stop())
         return strdup("the thread that ends Python with the process could not be made");
     mw_this.running = true;

@@ -137,6 +137,8 @@ mw_interp *mw_interp_current(void);
  * the first state of a thread for ever, so that an extension that uses it (sqlite3's callbacks do) would deadlock in every
  * other interpreter; later versions do this themselves. */
 void mw_gilstate_follow(PyThreadState *state);
+/* gilstate.c. Makes os.fork() in the main interpreter work beside sub-interpreters. Once; false if out of memory. */
+bool mw_gilstate_prepare_fork(void);
 
 /* Called by process.c once Python runs. */
 mw_interp *mw_interp_adopt_main(PyThreadState *state);

@@ -8,21 +8,18 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 )
 
 // ScriptName is the name in sys.modules of the module that a script becomes: applications recognize it by its prefix, and it is
 // the same for the same path in every process. foldCase treats paths that differ in (ASCII) case only as one.
 func ScriptName(path string, foldCase bool) string {
-	if foldCase {
-		path = strings.Map(func(r rune) rune {
-			if 'A' <= r && r <= 'Z' {
-				return r + 'a' - 'A'
-			}
-			return r
-		}, path)
+	name := []byte(path) // not a string: a path need not be UTF-8
+	for i, c := range name {
+		if foldCase && 'A' <= c && c <= 'Z' {
+			name[i] = c + 'a' - 'A'
+		}
 	}
-	sum := md5.Sum([]byte(path))
+	sum := md5.Sum(name)
 	return "_mod_wsgi_" + hex.EncodeToString(sum[:])
 }
 

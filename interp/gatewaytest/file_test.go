@@ -178,8 +178,7 @@ func TestTheClientLeavesWhileAFileIsSent(t *testing.T) {
 	`)
 	r.ClientLeaves, r.ClientTakes = true, 10
 	a := run(t, r)
-	if a.Result != Answered || len(a.Body) != 10 {
+	if a.Result != Answered || len(a.Body) != 10 { // whether that is worth a record is open
 		t.Error(a)
 	}
-	expectLog(t, a, "OSError: mod_wsgi: could not send the file to the client: Broken pipe")
 }

@@ -242,3 +242,17 @@ func TestForkInASubInterpreterLeavesTheServerAlone(t *testing.T) {
 		t.Errorf("the gateway broke the transport's contract: %+v", b)
 	}
 }
+
+func TestForkedCopiesWorkBesideSubInterpreters(t *testing.T) {
+	other := request(t, version("x"))
+	for _, other.Group = range []string{"fork-a", "fork-b"} {
+		expect(t, run(t, other), "x")
+	}
+	r := request(t, forks)
+	r.Group, r.Environ = "", []string{"where=call", "how=thread"}
+	expect(t, run(t, r), "says 5")
+	for _, other.Group = range []string{"fork-a", "fork-b", "fork-c"} {
+		expect(t, run(t, other), "x")
+	}
+	ForkedLog()
+}

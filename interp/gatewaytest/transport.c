@@ -186,12 +186,12 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, co
     char word[96], block[4096];
     append(&x->trace, word, snprintf(word, sizeof word, "file:%lld+%lld ", (long long)offset, (long long)length));
     size_t n = length;
-    bool all = client_takes(x, &n, reason);
+    int result = client_takes(x, &n, reason) ? 0 : -1;
     while (n > 0) {
         ssize_t got = pread(fd, block, n < sizeof block ? n : sizeof block, offset);
         if (got <= 0) {
             *reason = "the file is shorter than announced";
-            all = false;
+            result = -2;
             break;
         }
         append(&x->body, block, got);
@@ -199,7 +199,7 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, co
         n -= got;
     }
     leave(x);
-    return all ? 0 : -1;
+    return result;
 }
 
 /* ---- Logs ---- */

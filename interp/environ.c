@@ -13,10 +13,13 @@ PyObject *mw_key(mw_interp *interp, const char *text)
     if (*slot && (size_t)PyUnicode_GET_LENGTH(*slot) == n && memcmp(PyUnicode_DATA(*slot), text, n) == 0)
         return Py_NewRef(*slot);
     PyObject *key = PyUnicode_DecodeUTF8(text, n, NULL);
-    if (key && PyUnicode_IS_ASCII(key) && n <= 64) { /* only what compares as bytes, and what a client can't make large */
-        PyUnicode_InternInPlace(&key);
-        Py_XSETREF(*slot, Py_NewRef(key));
+    if (!key) {
+        PyErr_Clear(); /* a name that is no UTF-8 must not cost the request */
+        return PyUnicode_DecodeLatin1(text, n, NULL);
     }
+    /* Kept is what compares as bytes and what a client can't make large. Not interned: some versions never free such a str. */
+    if (PyUnicode_IS_ASCII(key) && n <= 64 && PyObject_Hash(key) != -1)
+        Py_XSETREF(*slot, Py_NewRef(key));
     return key;
 }
 

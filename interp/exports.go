@@ -11,6 +11,9 @@ import (
 	"unsafe"
 )
 
+// mostInterpreters is how many application groups a process may have.
+const mostInterpreters = C.MW_MOST_INTERPRETERS
+
 // CountEntry counts a call from C into Go; every export begins with it. Read through the C variable, see gateway.h.
 func CountEntry() {
 	atomic.AddUint64((*uint64)(unsafe.Pointer(&C.mw_go_entries)), 1)

@@ -67,6 +67,10 @@ func Explain(code int, script, group, detail string, embedded bool) *Fault {
 		f.Op, f.Path, f.Reason = "set up "+in, "", detail
 	case 191:
 		f.Op, f.Reason = "run script", "out of memory for a thread state, in "+in
+	case 301:
+		f.Status = http.StatusServiceUnavailable
+		f.Op, f.Reason = "run script", fmt.Sprintf("no more application groups fit into this process (the limit is %d), and %s is a new one; "+
+			"give applications fixed names with WSGIApplicationGroup where clients can choose them (%%{HOST}, %%{RESOURCE})", mostInterpreters, in)
 	case 194:
 		f.Op, f.Reason = "close the answer of", detail+" was raised when looking up close(), in "+in
 	case 210:

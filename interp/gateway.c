@@ -18,12 +18,12 @@ bool mw_io_begin(mw_request *request)
     request->waiting++;
     while (request->busy && !request->over)
         pause_without_gil();
-    request->waiting--;
-    if (request->over)
+    bool over = request->over;
+    request->busy = request->busy || !over;
+    request->waiting--; /* last: nothing keeps the request from now on if it is over */
+    if (over)
         PyErr_SetString(PyExc_RuntimeError, "the request was over before its turn came");
-    else
-        request->busy = true;
-    return !request->over;
+    return !over;
 }
 
 void mw_io_end(mw_request *request)
@@ -118,7 +118,7 @@ static int call_application(mw_request *request, PyObject *application, PyObject
 /* Lets go of everything made for the request; whoever kept a reference finds it closed. */
 static void end(mw_request *request, PyObject *errors)
 {
-    request->thread->request = NULL;
+    request->thread->request = request->outer;
     request->over = true;
     if (request->adapter)
         mw_adapter_expire(request->adapter);
@@ -174,23 +174,28 @@ int mw_run(mw_call *call)
     if (!mw_this.running)
         return mw_fail(call, 210, NULL);
     mw_thread *thread = mw_thread_self();
-    mw_interp *interp = thread ? mw_interp_get(call->application_group) : NULL;
-    if (!interp)
-        return mw_fail(call, 87, NULL);
-    thread->inside = true;
-    if (!mw_enter(interp, thread)) {
-        thread->inside = false;
+    if (!thread)
         return mw_fail(call, 191, NULL);
+    mw_request request = {.call = call, .thread = thread, .outer = thread->request, .declared = -1};
+    PyThreadState *outer_state = thread->depth > 0 ? mw_gilstate_state() : NULL;
+    int code = 191, status;
+    thread->depth++;
+    request.interp = mw_interp_get(call->application_group, &code);
+    if (request.interp && mw_enter(request.interp, thread)) {
+        status = run(&request);
+        mw_end_forked_copy();
+        mw_leave();
+    } else {
+        status = mw_fail(call, code, NULL);
     }
-    mw_request request = {.call = call, .interp = interp, .thread = thread, .declared = -1};
-    int status = run(&request);
-    mw_end_forked_copy();
-    mw_leave();
-    thread->inside = false;
-    if (request.pending > 0) {
-        const char *reason;
+    thread->depth--;
+    if (outer_state)
+        mw_gilstate_follow(outer_state);
+    const char *reason;
+    if (request.pending > 0)
         request.gone = call->ops->write(call->transport, thread->output, request.pending, 0, &reason) < 0;
-    }
+    if (request.buffered)
+        thread->output_in_use = false;
     if (status > 0 && request.committed) /* by a thread of the application's, after the failure */
         status = MW_CUT;
     if (status == MW_ANSWERED && !request.gone && request.sent < request.declared)

@@ -34,7 +34,8 @@ typedef struct mw_ops {
     /* Sends a block of the body; with `flush`, returns when the client's socket has taken it. Blocks. 0, or -1 when the
      * client is gone. The data is the caller's again on return. */
     int (*write)(void *transport, const char *data, size_t n, int flush, const char **reason);
-    /* Sends length bytes of a regular file from offset on. Leaves descriptor and position as they were. Blocks. 0 or -1. */
+    /* Sends length bytes of a regular file from offset on. Leaves descriptor and position as they were. Blocks. 0, -1 when the
+     * client is gone, or -2 when the file can't be sent. */
     int (*send_file)(void *transport, int fd, int64_t offset, int64_t length, const char **reason);
 
     /* Writes one record (no newline in it, n bytes) to the error log of the request, or of the server if transport is
@@ -55,6 +56,8 @@ enum {
     MW_CALL_HTTPS = 16,       /* wsgi.url_scheme is https */
 };
 
+#define MW_MTIME_UNKNOWN INT64_MIN
+
 /* One request for an application. Everything is the transport's and lives at least as long as mw_run(). */
 typedef struct mw_call {
     const mw_ops *ops;
@@ -63,7 +66,7 @@ typedef struct mw_call {
     const char *script;            /* absolute path of the WSGI script */
     const char *callable;          /* name of the application object in it */
     const char *resource;          /* SCRIPT_FILENAME, for the script's reload_required() */
-    int64_t script_mtime;          /* of the script, microseconds since the epoch; -1: not known, the gateway asks */
+    int64_t script_mtime;          /* of the script, microseconds since the epoch, or MW_MTIME_UNKNOWN: the gateway asks */
     int64_t content_length;        /* of the request body in bytes; -1: not known */
     unsigned flags;                /* MW_CALL_* */
     const mw_pair *environ;
@@ -80,7 +83,8 @@ enum {
     /* otherwise: an HTTP status; nothing was handed over, the transport answers with its own page for it */
 };
 
-/* Runs one request. The calling thread holds no GIL; it may be any thread of this process. Enters Go only to create an
+/* Runs one request. The calling thread holds no GIL; it may be any thread of this process, also one that is inside an operation of
+ * another request's transport (a sub-request). Enters Go only to create an
  * interpreter and to load a script. */
 int mw_run(mw_call *call);
 

@@ -13,6 +13,15 @@
 
 #include "python.h"
 
+PyThreadState *mw_gilstate_state(void)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    return PyThread_tss_get(&_PyRuntime.gilstate.autoTSSkey);
+#else
+    return NULL;
+#endif
+}
+
 void mw_gilstate_follow(PyThreadState *state)
 {
 #if PY_VERSION_HEX < 0x030C0000

@@ -188,6 +188,7 @@ static void thread_ends(void *value)
         if (!thread->states[i])
             continue;
         PyEval_RestoreThread(thread->states[i]);
+        mw_gilstate_follow(thread->states[i]);
         PyThreadState_Clear(thread->states[i]);
         PyThreadState_DeleteCurrent();
     }
@@ -212,9 +213,14 @@ mw_thread *mw_thread_self(void)
     return this_thread = thread;
 }
 
+mw_thread *mw_thread_known(void)
+{
+    return this_thread;
+}
+
 bool mw_thread_inside(void)
 {
-    return this_thread && this_thread->inside;
+    return this_thread && this_thread->depth > 0;
 }
 
 /* Keeps state as the thread's own for the interpreter. */
@@ -276,10 +282,16 @@ mw_interp *mw_interp_adopt_main(PyThreadState *state)
 static mw_interp *create(const char *group, mw_thread *thread)
 {
     mw_interp *interp = record_new(group);
-    if (!interp || !mw_enter(main_interp, thread))
+    if (!interp || !mw_enter(main_interp, thread)) {
+        if (interp)
+            free(interp->group);
+        free(interp);
         return NULL;
+    }
     interp->number = interpreters;
     PyThreadState *before = PyThreadState_Get(), *state = Py_NewInterpreter();
+    if (state)
+        mw_gilstate_follow(state);
     bool ok = state && set_up(interp);
     if (ok) {
         interpreters++;
@@ -302,7 +314,7 @@ static mw_interp *create(const char *group, mw_thread *thread)
     return NULL;
 }
 
-mw_interp *mw_interp_get(const char *group)
+mw_interp *mw_interp_get(const char *group, int *code)
 {
     size_t bucket = hash_of(group);
     mw_interp *interp = find(group, bucket);
@@ -313,8 +325,10 @@ mw_interp *mw_interp_get(const char *group)
         return NULL;
     pthread_mutex_lock(&creation_lock);
     interp = find(group, bucket);
-    if (!interp)
+    bool full = interpreters >= MW_MOST_INTERPRETERS; /* clients can choose names, and interpreters are never given up */
+    if (!interp && !full)
         interp = create(group, thread);
     pthread_mutex_unlock(&creation_lock);
+    *code = interp ? 0 : full ? 301 : 87;
     return interp;
 }

@@ -86,7 +86,7 @@ static void append(mw_log *log, const char *text, size_t n)
 /* Where this object's data goes now: borrowed. */
 static mw_log *target(mw_log *log)
 {
-    mw_thread *thread = log->by_thread ? mw_thread_self() : NULL;
+    mw_thread *thread = log->by_thread ? mw_thread_known() : NULL;
     mw_log *of_request = thread && thread->request ? thread->request->log : NULL;
     return of_request && !of_request->expired ? of_request : log;
 }

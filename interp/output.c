@@ -55,9 +55,12 @@ static int send_sequence(mw_request *request, PyObject *items)
     if (mw_commit(request, -1) < 0)
         return -1;
     const char *reason;
+    bool direct = total > MW_OUTPUT_SIZE || request->thread->output_in_use;
+    if (!direct)
+        request->buffered = request->thread->output_in_use = true;
     for (Py_ssize_t i = 0; i < n && !request->gone; i++) {
         PyObject *block = PyTuple_GET_ITEM(items, i);
-        if (total > MW_OUTPUT_SIZE) {
+        if (direct) {
             mw_send_block(request, block, false, &reason);
             continue;
         }
@@ -121,18 +124,18 @@ static int send_file(mw_request *request, int fd, int64_t offset, int64_t size)
     if (available == 0)
         return 0;
     const mw_call *call = request->call;
-    const char *reason = "the client is gone";
+    const char *reason = "";
     int failed;
     if (!mw_io_begin(request))
         return -1;
     Py_BEGIN_ALLOW_THREADS
     failed = call->ops->send_file(call->transport, fd, offset, available, &reason);
     Py_END_ALLOW_THREADS
+    request->gone = failed == -1;
     mw_io_end(request);
-    request->gone = failed;
-    if (failed)
-        PyErr_Format(PyExc_OSError, "mod_wsgi: could not send the file to the client: %s", reason);
-    return failed ? -1 : 0;
+    if (failed == -2)
+        PyErr_Format(PyExc_OSError, "mod_wsgi: the file can't be sent: %s", reason);
+    return failed == -2 ? -1 : 0;
 }
 
 int mw_send_result(mw_request *request, PyObject *result)

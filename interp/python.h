@@ -10,6 +10,9 @@
 
 #include "gateway.h"
 
+#ifdef Py_GIL_DISABLED
+#error "a free-threaded build of Python is not supported: the gateway relies on the GIL"
+#endif
 #if PY_VERSION_HEX < 0x030A0000
 #error "mod_wsgi needs CPython 3.10 or later"
 #endif
@@ -110,18 +113,20 @@ typedef struct mw_thread {
     size_t n_states;
     struct mw_request *request; /* whose application is running on this thread, or NULL */
     char *output;              /* MW_OUTPUT_SIZE bytes for small answers */
-    bool inside;               /* mw_run() */
+    bool output_in_use;        /* by a request that is not over; one inside it must not touch it */
+    unsigned depth;            /* of mw_run(): a transport may run a request within another one's operation */
 } mw_thread;
 
-enum { MW_OUTPUT_SIZE = 65536 };
+enum { MW_OUTPUT_SIZE = 65536, MW_MOST_INTERPRETERS = 512 };
 
 /* The calling thread's record, made on first use. NULL when out of memory. */
 mw_thread *mw_thread_self(void);
+mw_thread *mw_thread_known(void); /* the same, NULL if it has none */
 /* True if the calling thread is inside mw_run(). Safe in a signal handler. */
 bool mw_thread_inside(void);
 
-/* Finds or creates the interpreter of an application group. The caller holds no GIL. NULL after having logged why. */
-mw_interp *mw_interp_get(const char *group);
+/* Finds or creates the interpreter of an application group. The caller holds no GIL. NULL with the code of the failure. */
+mw_interp *mw_interp_get(const char *group, int *code);
 
 /* Calls `visit` for every interpreter there is, the main one last. No GIL held. */
 void mw_interp_each(void (*visit)(mw_interp *interp, void *context), void *context);
@@ -139,6 +144,7 @@ mw_interp *mw_interp_current(void);
 void mw_gilstate_follow(PyThreadState *state);
 /* gilstate.c. Makes os.fork() in the main interpreter work beside sub-interpreters. Once; false if out of memory. */
 bool mw_gilstate_prepare_fork(void);
+PyThreadState *mw_gilstate_state(void); /* what it means now; NULL in later versions */
 
 /* Called by process.c once Python runs. */
 mw_interp *mw_interp_adopt_main(PyThreadState *state);
@@ -155,11 +161,13 @@ typedef struct mw_request {
     struct mw_log *log;
     PyObject *status, *headers;   /* of start_response, references or NULL */
     bool committed;               /* status and headers are the transport's */
+    struct mw_request *outer;     /* that this one runs within, on the same thread, or NULL */
     bool gone;                    /* the client is: writing failed */
     bool busy;                    /* a thread is inside the transport for it, see mw_io_begin */
     bool over;                    /* it ends: nobody gets into the transport any more */
     unsigned waiting;             /* threads in mw_io_begin */
     unsigned loggers;             /* threads that are writing to its log without the GIL */
+    bool buffered;                /* its answer is in thread->output, which it holds */
     size_t pending;               /* bytes in thread->output, to be sent when the GIL is released for good */
     int64_t declared;             /* Content-Length of the answer, -1 if none */
     int64_t sent;                 /* bytes of the body given to the transport */

@@ -56,30 +56,29 @@ static mw_script *script_of(mw_interp *interp, const char *path)
 
 /* ---- Is the loaded module still the script? ---- */
 
-/* Modification time in microseconds, -1 if the file is not there. Releases the GIL. */
+/* Modification time in microseconds, MW_MTIME_UNKNOWN if the file is not there. Releases the GIL. */
 static int64_t modified(const mw_call *call)
 {
-    if (call->script_mtime >= 0)
+    if (call->script_mtime != MW_MTIME_UNKNOWN)
         return call->script_mtime;
     struct stat about;
     int missing;
     Py_BEGIN_ALLOW_THREADS
     missing = stat(call->script, &about);
     Py_END_ALLOW_THREADS
-    return missing ? -1 : (int64_t)about.st_mtim.tv_sec * 1000000 + about.st_mtim.tv_nsec / 1000;
+    return missing ? MW_MTIME_UNKNOWN : (int64_t)about.st_mtim.tv_sec * 1000000 + about.st_mtim.tv_nsec / 1000;
 }
 
 /* True if the module was loaded completely and, with reloading, from the file as it is now. */
 static bool is_current(mw_request *request, PyObject *module)
 {
-    PyObject *loaded = PyDict_GetItemWithError(PyModule_GetDict(module), request->interp->names.mtime);
+    PyObject *loaded = PyModule_Check(module) ? PyDict_GetItemWithError(PyModule_GetDict(module), request->interp->names.mtime) : NULL;
     if (!loaded || !PyLong_Check(loaded))
         return false;
-    int64_t mtime = PyLong_AsLongLong(loaded); /* before the GIL is released: the reference is borrowed */
-    if (mtime < 0) { /* nothing that we set; with an exception if it is too large */
-        PyErr_Clear();
-        return false;
-    }
+    int overflow;
+    int64_t mtime = PyLong_AsLongLongAndOverflow(loaded, &overflow); /* before the GIL is released: the reference is borrowed */
+    if (overflow)
+        return false; /* nothing that we set */
     return !(request->call->flags & MW_CALL_RELOADING) || mtime == modified(request->call);
 }
 
@@ -115,6 +114,11 @@ static PyObject *execute(mw_request *request, mw_script *script, const char *sou
     if (code)
         module = PyImport_ExecCodeModuleObject(script->name, code, path, NULL);
     mw_end_forked_copy();
+    if (module && !PyModule_Check(module)) {
+        PyErr_SetString(PyExc_TypeError, "the script has put something that is no module into sys.modules under its own name");
+        Py_CLEAR(module);
+        PyDict_DelItem(PyImport_GetModuleDict(), script->name);
+    }
     if (module && (!(stamp = PyLong_FromLongLong(mtime)) || PyObject_SetAttr(module, request->interp->names.mtime, stamp) < 0))
         Py_CLEAR(module);
     if (!module)
@@ -163,6 +167,7 @@ static PyObject *load_once(mw_request *request, mw_script *script, PyObject *see
     pthread_mutex_lock(&script->lock);
     Py_END_ALLOW_THREADS
     PyObject *module = PyImport_GetModule(script->name);
+    request->call->script_mtime = MW_MTIME_UNKNOWN; /* what is known may be older than what another thread has just loaded */
     bool current = module && is_current(request, module) && !(stale && module == seen);
     if (!current) {
         Py_XDECREF(module);

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHECK_TIMEOUT_MS = 60000, ANSWER_LIMIT = 64 << 20 };
+enum { CHECK_TIMEOUT = 60 /* seconds */, ANSWER_LIMIT = 64 << 20 };
 enum { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTICE };
 
 /* What a real start logs once its error log is open: set by check_config for the post_config of the same pass. */
@@ -59,63 +59,79 @@ static int start(const char *path, pid_t *pid)
     return ends[0];
 }
 
-/* Sends everything, then reads to the end: the checker reads before it writes. False with a reason. */
-static bool converse(int fd, mw_blob question, apr_array_header_t *answer, const char **reason)
+/* Waits until the descriptor is ready or the time is up. */
+static bool ready(int fd, short events, apr_time_t end)
 {
-    for (size_t sent = 0; sent < question.n;) {
-        ssize_t n = send(fd, question.data + sent, question.n - sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            *reason = "it stopped reading";
-            return false;
-        }
-        sent += n;
-    }
-    shutdown(fd, SHUT_WR);
     for (;;) {
-        struct pollfd wait = {fd, POLLIN, 0};
-        int ready = poll(&wait, 1, CHECK_TIMEOUT_MS);
-        if (ready == 0 || answer->nelts > ANSWER_LIMIT) {
-            *reason = ready == 0 ? "it did not answer within 60 seconds" : "its answer is too long";
-            return false;
-        }
-        char block[16384];
-        ssize_t n = ready < 0 ? -1 : read(fd, block, sizeof block);
-        if (n == 0)
-            return true;
-        if (n < 0 && errno != EINTR) {
-            *reason = strerror(errno);
-            return false;
-        }
-        for (ssize_t i = 0; i < n; i++)
-            APR_ARRAY_PUSH(answer, char) = block[i];
+        apr_interval_time_t left = end - apr_time_now();
+        struct pollfd wait = {fd, events, 0};
+        int n = poll(&wait, 1, left > 0 ? (int)apr_time_as_msec(left) : 0);
+        if (n >= 0 || errno != EINTR)
+            return n > 0;
     }
 }
 
-static bool ask(apr_pool_t *pool, mw_blob question, apr_array_header_t *answer, const char **reason)
+/* Sends everything, then reads to the end: the checker reads before it writes. NULL, or what went wrong. */
+static const char *converse(int fd, mw_blob question, apr_array_header_t *answer, apr_time_t end)
 {
-    const char *path = checker_path(pool);
+    static const char late[] = "it did not answer within 60 seconds";
+    for (size_t sent = 0; sent < question.n;) {
+        if (!ready(fd, POLLOUT, end))
+            return late;
+        ssize_t n = send(fd, question.data + sent, question.n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return "it stopped reading";
+        sent += n > 0 ? n : 0;
+    }
+    shutdown(fd, SHUT_WR);
+    for (;;) {
+        char block[16384];
+        if (!ready(fd, POLLIN, end))
+            return late;
+        ssize_t n = read(fd, block, sizeof block);
+        if (n == 0)
+            return NULL;
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return strerror(errno);
+        for (ssize_t i = 0; i < n; i++)
+            APR_ARRAY_PUSH(answer, char) = block[i];
+        if (answer->nelts > ANSWER_LIMIT)
+            return "its answer is too long";
+    }
+}
+
+/* Waits for the end of the checker, which is close: it has closed its output. Killed when the time is up. */
+static bool ended_well(pid_t pid, apr_time_t end)
+{
+    int status;
+    for (;;) {
+        pid_t ended = waitpid(pid, &status, WNOHANG);
+        if (ended == pid)
+            return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        if (ended < 0 && errno != EINTR)
+            return false;
+        if (apr_time_now() > end)
+            kill(pid, SIGKILL);
+        apr_sleep(1000);
+    }
+}
+
+/* NULL with an answer, or the reason why there is none. */
+static const char *ask(apr_pool_t *pool, mw_blob question, apr_array_header_t *answer)
+{
+    const char *path = checker_path(pool), *reason;
+    apr_time_t end = apr_time_now() + apr_time_from_sec(CHECK_TIMEOUT);
     pid_t pid;
     int fd = start(path, &pid);
-    if (fd < 0) {
-        *reason = apr_pstrcat(pool, "cannot run ", path, " (it belongs beside the module): ", strerror(errno), NULL);
-        return false;
-    }
-    bool ok = converse(fd, question, answer, reason);
+    if (fd < 0)
+        return apr_pstrcat(pool, "cannot run ", path, " (it belongs beside the module): ", strerror(errno), NULL);
+    reason = converse(fd, question, answer, end);
     close(fd);
-    if (!ok)
+    if (reason)
         kill(pid, SIGKILL);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (ok && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
-        ok = false;
-        *reason = "it failed; is it of the same build as the module?";
-    }
-    if (!ok)
-        *reason = apr_pstrcat(pool, path, ": ", *reason, NULL);
-    return ok;
+    if (!ended_well(pid, end) && !reason)
+        reason = "it failed (what it says is above, or in the error log); is it of the same build as the module?";
+    return reason ? apr_pstrcat(pool, path, ": ", reason, NULL) : NULL;
 }
 
 /* ---- Reading its answer ---- */
@@ -171,7 +187,8 @@ static bool read_answer(apr_pool_t *pool, const apr_array_header_t *answer, apr_
     const unsigned char *data = (const unsigned char *)answer->elts;
     reader r = {pool, data + 4, data + answer->nelts, answer->nelts < 4 || memcmp(data, "MWA1", 4) != 0};
     for (uint32_t n = get_number(&r); n > 0 && !r.broken; n--) {
-        problem p = {.severity = get_number(&r), .code = get_number(&r)};
+        problem p = {.severity = get_number(&r)};
+        p.code = get_number(&r);
         p.directive = get_string(&r);
         p.file = get_string(&r);
         p.line = get_number(&r);
@@ -204,18 +221,30 @@ static void tell_warning(apr_pool_t *pool, server_rec *s, const problem *p, int 
     ap_log_error(APLOG_MARK, level | extra, 0, s, "%s%s%s", code_text(pool, p->code), p->message, place);
 }
 
+/* The checker could not be asked. A start fails for that; a server that runs goes on with a configuration that nobody checked, since
+ * a restart (of a log rotation, at night, in the middle of an upgrade) must not end it. */
+static int not_checked(apr_pool_t *pool, server_rec *s, const char *reason)
+{
+    bool restart = ap_state_query(AP_SQ_CONFIG_GEN) > 1; /* 0 and 1 are the two readings of a start */
+    if (restart) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "mod_wsgi: the configuration could not be checked, and is used all the same: %s", reason);
+        return OK;
+    }
+    ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, pool, "mod_wsgi: the configuration could not be checked: %s", reason);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
 int mw_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
     current = mw_encode_recording(pconf, s);
     deferred = apr_array_make(pconf, 8, sizeof(problem));
     apr_array_header_t *answer = apr_array_make(ptemp, 4096, 1), *problems = apr_array_make(pconf, 8, sizeof(problem));
-    const char *reason;
-    if (!ask(ptemp, current, answer, &reason) || !read_answer(pconf, answer, problems)) {
-        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, ptemp, "mod_wsgi: the configuration could not be checked: %s",
-                      answer->nelts ? "the checker's answer makes no sense" : reason);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
+    const char *reason = ask(ptemp, current, answer);
+    if (!reason && !read_answer(pconf, answer, problems))
+        reason = "the checker's answer makes no sense";
+    if (reason)
+        return not_checked(ptemp, s, reason);
     bool test = ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST, wrong = false;
     for (int i = 0; i < problems->nelts; i++) {
         const problem *p = &APR_ARRAY_IDX(problems, i, problem);

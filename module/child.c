@@ -131,6 +131,7 @@ void mw_child_init(apr_pool_t *pool, server_rec *s)
     free(report);
     free(error);
     mw_forget_plans();
+    mw_this_child.failed = !config;
     if (config) {
         compile_patterns(pool, config, s);
         mw_this_child.running = true;

@@ -172,6 +172,7 @@ typedef struct mw_child {
     server_rec *main_server;
     int multithread, multiprocess;
     bool running; /* Go is */
+    bool failed;  /* there is no configuration: nothing may be served */
 } mw_child;
 
 /* With the recorder's list (record.c), the one state that Apache's hooks force to be global. */

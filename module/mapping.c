@@ -51,6 +51,10 @@ static char *target_of(apr_pool_t *pool, const mw_alias *alias, const char *uri)
 int mw_translate_name(request_rec *r)
 {
     const mw_config *config = mw_this_child.config;
+    if (mw_this_child.failed) { /* which files are scripts is not known: nothing is served rather than their source */
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "WSGI0210: mod_wsgi did not start in this process, see the error log where it began");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     if (!config || (r->uri[0] && r->uri[0] != '/'))
         return DECLINED;
     const mw_server *server = ap_get_module_config(r->server->module_config, &wsgi_module);

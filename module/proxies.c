@@ -61,6 +61,21 @@ static apr_array_header_t *split(apr_pool_t *pool, const char *list)
     return items;
 }
 
+static const char *join(apr_pool_t *pool, const apr_array_header_t *items)
+{
+    size_t n = 1;
+    for (int i = 0; i < items->nelts; i++)
+        n += strlen(APR_ARRAY_IDX(items, i, char *)) + 2;
+    char *list = apr_palloc(pool, n), *to = list;
+    for (int i = 0; i < items->nelts; i++) {
+        if (i > 0)
+            to = stpcpy(to, ", ");
+        to = stpcpy(to, APR_ARRAY_IDX(items, i, char *));
+    }
+    *to = '\0';
+    return list;
+}
+
 /* X-Forwarded-For: the client is what the trusted proxies at the right end of the list say they talked to. */
 static void apply_list(request_rec *r, mw_variables *v, const mw_plan *plan, const char *key, const char *list)
 {
@@ -77,11 +92,11 @@ static void apply_list(request_rec *r, mw_variables *v, const mw_plan *plan, con
     while (first > 0 && is_trusted(plan, item[first - 1]))
         first--;
     int client = first == n ? n - 1 : first > 0 ? first - 1 : 0;
-    const char *rest = item[client];
-    for (int i = client + 1; i < n; i++)
-        rest = apr_pstrcat(r->pool, rest, ", ", item[i], NULL);
+    apr_array_header_t rest = *items;
+    rest.elts += client * items->elt_size;
+    rest.nelts -= client;
     mw_set_variable(v, "REMOTE_ADDR", item[client]);
-    mw_set_variable(v, key, rest);
+    mw_set_variable(v, key, join(r->pool, &rest));
 }
 
 static bool is_one_of(const char *value, const char *const *words)

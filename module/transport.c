@@ -1,6 +1,8 @@
 /* A request of Apache's as a transport of the gateway (interp/gateway.h). In C because it is the steady path and Apache's structs. */
 #include "edge.h"
 
+#include <mod_core.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -41,8 +43,10 @@ static long read_body(void *transport, char *buffer, size_t n, int block, const 
     request_rec *r = x->r;
     if (x->body_ended)
         return 0;
-    if (!block && r->expecting_100)
-        return MW_READ_WOULD_BLOCK; /* httpd sends 100 Continue in a blocking read only */
+    /* Without blocking the caller holds the GIL. Only httpd's own filters are known to keep to it; and httpd sends 100 Continue in a
+     * blocking read only. */
+    if (!block && (r->expecting_100 || !r->input_filters || r->input_filters->frec != ap_http_input_filter_handle))
+        return MW_READ_WOULD_BLOCK;
     if (!x->in)
         x->in = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     for (;;) {
@@ -155,14 +159,14 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, co
     int own = own_descriptor(x, fd, &shared);
     if (own < 0) {
         *reason = strerror(errno);
-        return -1;
+        return -2;
     }
     apr_os_file_t os_file = own;
     apr_file_t *file;
     apr_status_t status = apr_os_file_put(&file, &os_file, APR_READ | (x->sendfile ? APR_SENDFILE_ENABLED : 0), r->pool);
     if (status != APR_SUCCESS) {
         *reason = "out of memory";
-        return -1;
+        return -2;
     }
     if (!x->out)
         x->out = apr_brigade_create(r->pool, alloc);
@@ -187,6 +191,18 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, co
     return failed;
 }
 
+/* Tells httpd's own filters of the connection to send what they hold. Not the request's: some of them (mod_brotli) are gone after
+ * the end of the answer, and a sub-request's belong to the request around it. */
+static void flush_connection(mw_exchange *x)
+{
+    conn_rec *c = x->r->connection;
+    if (x->r->main)
+        return;
+    add(x, apr_bucket_flush_create(c->bucket_alloc));
+    ap_pass_brigade(c->output_filters, x->out);
+    apr_brigade_cleanup(x->out);
+}
+
 /* A small answer is sent at once: the client's next request then often arrives while this thread is still busy with this one, and it can
  * go on with it instead of handing the connection back to the MPM (measured: event, 1 and 16 connections). A large one is left to
  * the MPM, which needs no thread to wait for a slow client. The end goes by itself after the data: together they would make httpd
@@ -202,8 +218,7 @@ void mw_finish(mw_exchange *x)
         if (pass(x, &reason) < 0)
             return;
     }
-    add(x, apr_bucket_flush_create(alloc));
-    pass(x, &reason);
+    flush_connection(x);
 }
 
 void mw_cut(mw_exchange *x)

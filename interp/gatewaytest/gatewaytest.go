@@ -13,6 +13,7 @@ import "C"
 
 import (
 	"errors"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -188,7 +189,7 @@ func (t *Thread) prepare(r *Request) {
 	t.owned = t.owned[:0]
 	x := t.exchange
 	call := &x.call
-	*call = C.mw_call{flags: C.uint(r.Flags), script_mtime: -1, request_start: 1.5}
+	*call = C.mw_call{flags: C.uint(r.Flags), script_mtime: C.int64_t(math.MinInt64), request_start: 1.5}
 	callable := r.Callable
 	if callable == "" {
 		callable = "application"

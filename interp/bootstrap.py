@@ -134,6 +134,30 @@ def restrict_signals():
     signal.signal = intercepted
 
 
+def report_refusals(explain):
+    """Has the log say which extension module refuses this interpreter: applications like to swallow that and to fail later."""
+    from importlib.machinery import ExtensionFileLoader as loader
+
+    told = set()
+
+    def reporting(method):
+        def call(self, argument):
+            try:
+                return method(self, argument)
+            except BaseException as problem:
+                if self.name not in told:
+                    told.add(self.name)
+                    explain(self.name, f"{type(problem).__name__}: {problem}".replace("\0", ""))
+                raise
+
+        # CPython leaves functions of this file out of tracebacks.
+        call.__code__ = call.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
+        return call
+
+    loader.create_module = reporting(loader.create_module)
+    loader.exec_module = reporting(loader.exec_module)
+
+
 def extend_path(directories):
     """Adds directories as site does, with their .pth files, in front of everything else and in their order."""
     import site
@@ -187,6 +211,7 @@ def install(options):
         sys.stdout = Restricted("sys.stdout") if options["restrict_stdout"] else options["stdout"]
         if options["restrict_stdin"]:
             sys.stdin = Restricted("sys.stdin")
+    report_refusals(options["explain_refusal"])
     install_module(options)
     if options["restrict_signal"]:
         restrict_signals()

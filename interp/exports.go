@@ -7,6 +7,7 @@ package interp
 import "C"
 
 import (
+	"strings"
 	"sync/atomic"
 	"unsafe"
 )
@@ -40,8 +41,20 @@ func goMwScriptRead(path *C.mw_text, n *C.size_t, mtime *C.int64_t, reason **C.c
 //export goMwExplain
 func goMwExplain(code C.int, script, group, detail *C.mw_text, status *C.int) *C.char {
 	CountEntry()
-	f := Explain(int(code), goString(script), goString(group), goString(detail), process.embedded)
+	what, trace, _ := strings.Cut(goString(detail), "\n")
+	f := Explain(int(code), goString(script), goString(group), what, process.embedded)
+	f.Reason += advice(trace, goString(group), process.oddities)
 	*status = C.int(f.Status)
+	return C.CString(f.Error())
+}
+
+//export goMwRefused
+func goMwRefused(module, exception, group *C.mw_text) *C.char {
+	CountEntry()
+	f := Refused(goString(module), goString(exception), goString(group), process.embedded)
+	if f == nil {
+		return nil
+	}
 	return C.CString(f.Error())
 }
 

@@ -13,7 +13,7 @@ int mw_fail(const mw_call *call, int code, const char *detail)
     if (!mw_is_forked_copy())
         text = goMwExplain(code, call->script, call->application_group, detail, &status);
     if (!text)
-        snprintf(plain, sizeof plain, "WSGI%04d: %s", code, detail ? detail : "failed in a forked copy of the process");
+        snprintf(plain, sizeof plain, "WSGI%04d: %.*s", code, detail ? (int)strcspn(detail, "\n") : 256, detail ? detail : "failed in a forked copy of the process");
     const char *record = text ? text : plain;
     call->ops->log(call->transport, MW_LOG_ERR, record, strlen(record));
     free(text);
@@ -47,7 +47,7 @@ int mw_fail_exception(mw_request *request, int code, int code_if_exit)
     if (value && traceback)
         PyException_SetTraceback(value, traceback);
 
-    char *name = strdup(kind && PyType_Check(kind) ? ((PyTypeObject *)kind)->tp_name : "exception");
+    const char *name = kind && PyType_Check(kind) ? ((PyTypeObject *)kind)->tp_name : "exception";
     PyObject *text = kind ? format(request, kind, value, traceback) : NULL;
     if (!text)
         PyErr_Clear();
@@ -60,15 +60,20 @@ int mw_fail_exception(mw_request *request, int code, int code_if_exit)
         lines = escaped ? PyBytes_AS_STRING(escaped) : NULL;
         n = escaped ? PyBytes_GET_SIZE(escaped) : 0;
     }
+    /* What Go explains it from: the type's name, and the traceback in the lines that follow. */
+    size_t size = strlen(name) + n + 2;
+    char *detail = malloc(size);
+    if (detail)
+        snprintf(detail, size, "%s\n%s", name, lines ? lines : "");
     int status;
     request->loggers++;
     Py_BEGIN_ALLOW_THREADS
-    status = mw_fail(request->call, code, name);
+    status = mw_fail(request->call, code, detail);
     if (lines)
         mw_log_lines(request->call->ops, request->call->transport, lines, n);
     Py_END_ALLOW_THREADS
     request->loggers--;
-    free(name);
+    free(detail);
     Py_XDECREF(text);
     Py_XDECREF(kind);
     Py_XDECREF(value);
@@ -76,3 +81,25 @@ int mw_fail_exception(mw_request *request, int code, int code_if_exit)
     PyErr_Clear();
     return status;
 }
+
+/* _explain_refusal(module, text): logs that an extension module refuses this interpreter, if that is what the text of its exception
+ * means. Called by bootstrap.py. */
+static PyObject *explain_refusal(PyObject *self, PyObject *arguments)
+{
+    (void)self;
+    const char *module, *exception;
+    mw_interp *interp = mw_interp_current();
+    if (!PyArg_ParseTuple(arguments, "ss", &module, &exception))
+        return NULL;
+    if (interp && !mw_is_forked_copy()) {
+        Py_BEGIN_ALLOW_THREADS
+        char *text = goMwRefused(module, exception, interp->group);
+        if (text)
+            mw_log_outside(mw_this.ops, MW_LOG_WARNING, text);
+        free(text);
+        Py_END_ALLOW_THREADS
+    }
+    Py_RETURN_NONE;
+}
+
+PyMethodDef mw_explain_refusal_method = {"_explain_refusal", explain_refusal, METH_VARARGS, NULL};

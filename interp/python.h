@@ -227,13 +227,18 @@ int mw_fail(const mw_call *call, int code, const char *detail);
 void mw_log_lines(const mw_ops *ops, void *transport, const char *text, size_t n);
 /* One record outside a request, at one of gateway.h's levels. */
 void mw_log_outside(const mw_ops *ops, int level, const char *text);
+/* For bootstrap.py. */
+extern PyMethodDef mw_explain_refusal_method;
 
 /* ---- Go (exports.go). Called without the GIL, never in a forked copy. Results are malloc'ed; the caller frees. ---- */
 typedef const char mw_text; /* cgo knows no const, but keeps the names of types */
 extern char *goMwScriptName(mw_text *path);
 /* Reads a script. NULL and *reason (malloc'ed) when it can't be read. *mtime is of what was read. */
 extern char *goMwScriptRead(mw_text *path, size_t *n, int64_t *mtime, char **reason);
-/* Words a failure, as one log record, and says which HTTP status it means. script, group and detail may be NULL. */
+/* Words a failure, as one log record, and says which HTTP status it means. script, group and detail may be NULL. The first line of detail
+ * is for the record; what follows is a traceback to learn from. */
 extern char *goMwExplain(int code, mw_text *script, mw_text *group, mw_text *detail, int *status);
+/* What to log when an extension module could not be loaded: NULL unless it refuses this interpreter. */
+extern char *goMwRefused(mw_text *module, mw_text *exception, mw_text *group);
 
 #endif

@@ -37,7 +37,10 @@ func write(t testing.TB, code string) string {
 
 func replace(t testing.TB, path, code string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(dedent(code)), 0o666); err != nil {
+	if err := os.WriteFile(path+".new", []byte(dedent(code)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil { // a request under way must not read half of it
 		t.Fatal(err)
 	}
 }

@@ -128,13 +128,3 @@ func (a *Answer) String() string {
 	return fmt.Sprintf("result %d, status %d %q, headers %q, length %d\nbody %q\ntrace %s\nlog\n  %s",
 		a.Result, a.Status, a.Line, a.Headers, a.Length, body, a.Trace, strings.Join(a.Log, "\n  "))
 }
-
-// eventually waits for a condition that other threads bring about.
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 20 s: %s", what)
-		}
-	}
-}

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { AHEAD_SIZE = 8192, UNSIZED_START = 8192, LARGEST_GUESS = 1 << 20 };
+enum { AHEAD_SIZE = 8192, UNSIZED_START = 8192, LARGEST_GUESS = 1 << 20, LARGE_READ = 32768 };
 
 typedef struct mw_input {
     PyObject_HEAD
@@ -24,7 +24,7 @@ static mw_request *running(mw_input *input)
 }
 
 /* Fills the buffer with what the transport has, at least a byte unless the body ends. A count, 0 at the end, -1 with OSError.
- * Lets go of the GIL only when nothing has arrived. */
+ * Lets go of the GIL when nothing has arrived, and for what takes long to copy. */
 static Py_ssize_t fill(mw_input *input, char *buffer, size_t n)
 {
     if (input->ended && n > 0)
@@ -34,7 +34,9 @@ static Py_ssize_t fill(mw_input *input, char *buffer, size_t n)
         return -1;
     const mw_call *call = request->call;
     const char *reason = "the client is gone";
-    long got = input->broken ? MW_READ_FAILED : call->ops->read(call->transport, buffer, n, 0, &reason);
+    long got = input->broken ? MW_READ_FAILED : MW_READ_WOULD_BLOCK;
+    if (!input->broken && n < LARGE_READ)
+        got = call->ops->read(call->transport, buffer, n, 0, &reason);
     if (got == MW_READ_WOULD_BLOCK) {
         Py_BEGIN_ALLOW_THREADS
         got = call->ops->read(call->transport, buffer, n, 1, &reason);

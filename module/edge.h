@@ -215,6 +215,7 @@ typedef struct mw_exchange {
     request_rec *r;
     apr_bucket_brigade *in, *out;
     bool body_ended;
+    apr_status_t late; /* a failure to read the body that is yet to be told */
     int body_status; /* HTTP status that a failure to read the body means, 0 while there is none */
     bool sendfile;   /* WSGIEnableSendfile */
     bool answered;   /* a filter gave another answer (an error, 416): ours is not wanted any more */

@@ -37,6 +37,37 @@ static long take(mw_exchange *x, char *buffer, size_t n, const char **reason)
     return n > 0 ? (long)length : 0;
 }
 
+static bool only_httpd_filters(request_rec *r)
+{
+    return r->input_filters && r->input_filters->frec == ap_http_input_filter_handle;
+}
+
+static apr_status_t get_brigade(mw_exchange *x, apr_read_type_e mode, size_t n)
+{
+    if (!x->in)
+        x->in = apr_brigade_create(x->r->pool, x->r->connection->bucket_alloc);
+    apr_status_t status = ap_get_brigade(x->r->input_filters, x->in, AP_MODE_READBYTES, mode, n);
+    if (status != APR_SUCCESS)
+        apr_brigade_cleanup(x->in);
+    return status;
+}
+
+/* Adds what has arrived already: httpd hands out 8,000 bytes at a time, and each return to the caller costs it the GIL. */
+static long gather(mw_exchange *x, char *buffer, size_t n, const char **reason)
+{
+    size_t total = 0;
+    while (total < n && !x->body_ended) {
+        apr_status_t status = get_brigade(x, APR_NONBLOCK_READ, n - total);
+        long got = status == APR_SUCCESS ? take(x, buffer + total, n - total, reason) : 0;
+        if (status != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(status))
+            x->late = status; /* for the next call: what came before it is good */
+        if (got <= 0)
+            break;
+        total += got;
+    }
+    return total;
+}
+
 static long read_body(void *transport, char *buffer, size_t n, int block, const char **reason)
 {
     mw_exchange *x = transport;
@@ -45,24 +76,23 @@ static long read_body(void *transport, char *buffer, size_t n, int block, const 
         return 0;
     /* Without blocking the caller holds the GIL. Only httpd's own filters are known to keep to it; and httpd sends 100 Continue in a
      * blocking read only. */
-    if (!block && (r->expecting_100 || !r->input_filters || r->input_filters->frec != ap_http_input_filter_handle))
+    if (!block && (r->expecting_100 || !only_httpd_filters(r)))
         return MW_READ_WOULD_BLOCK;
-    if (!x->in)
-        x->in = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    if (x->late)
+        return read_failed(x, x->late, reason);
     for (;;) {
-        apr_status_t status = ap_get_brigade(r->input_filters, x->in, AP_MODE_READBYTES, block ? APR_BLOCK_READ : APR_NONBLOCK_READ, n);
-        if (status == APR_SUCCESS) {
-            long got = take(x, buffer, n, reason);
-            if (got != 0 || n == 0 || x->body_ended)
-                return got;
-            if (!block)
-                return MW_READ_WOULD_BLOCK; /* nothing but metadata */
-            continue;
-        }
-        apr_brigade_cleanup(x->in);
+        apr_status_t status = get_brigade(x, block ? APR_BLOCK_READ : APR_NONBLOCK_READ, n);
         if (!block && APR_STATUS_IS_EAGAIN(status))
             return MW_READ_WOULD_BLOCK;
-        return read_failed(x, status, reason);
+        if (status != APR_SUCCESS)
+            return read_failed(x, status, reason);
+        long got = take(x, buffer, n, reason);
+        if (block && got > 0 && only_httpd_filters(r))
+            return got + gather(x, buffer + got, n - got, reason);
+        if (got != 0 || n == 0 || x->body_ended)
+            return got;
+        if (!block)
+            return MW_READ_WOULD_BLOCK; /* nothing but metadata */
     }
 }
 

@@ -1,15 +1,11 @@
-/* What CPython before 3.12 gets wrong in a process with sub-interpreters: the simplified GIL API, and fork(). In C because it is CPython's
+/* What CPython gets wrong in a process with sub-interpreters: fork(), and before 3.12 the simplified GIL API. In C because it is CPython's
  * internals; apart because those headers ask for it. */
-#include <patchlevel.h>
-#if PY_VERSION_HEX < 0x030C0000
 #define Py_BUILD_CORE 1
 #include <Python.h>
+#include <internal/pycore_interp.h>
 #include <internal/pycore_pystate.h>
 #include <internal/pycore_runtime.h>
 #undef Py_BUILD_CORE
-#else
-#include <Python.h>
-#endif
 
 #include "python.h"
 
@@ -31,7 +27,6 @@ void mw_gilstate_follow(PyThreadState *state)
 #endif
 }
 
-#if PY_VERSION_HEX < 0x030C0000
 /* In the copy that fork() makes, before CPython's own PyOS_AfterFork_Child(): that destroys all interpreters but the main one, and waits
  * for ever for a lock that it holds itself. Nobody enters them there, so they are forgotten. Only the copy's memory is written. */
 static void forget_sub_interpreters(void)
@@ -42,13 +37,8 @@ static void forget_sub_interpreters(void)
     main_state->next = NULL;
     _PyRuntime.interpreters.head = main_state;
 }
-#endif
 
 bool mw_gilstate_prepare_fork(void)
 {
-#if PY_VERSION_HEX < 0x030C0000
     return pthread_atfork(NULL, NULL, forget_sub_interpreters) == 0;
-#else
-    return true;
-#endif
 }

@@ -85,7 +85,7 @@ PURE := ./directives/... ./cmd/mod_wsgi-daemon/... ./module/apachetest/...
 .PHONY: test
 test: deps build lint
 	$(GO) test -race $(PURE)
-	$(GO) test -count 1 -timeout 15m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE))")
+	$(GO) test -count 1 -timeout 10m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE))")
 
 .PHONY: lint
 lint: prepare

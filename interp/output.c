@@ -94,6 +94,13 @@ static int send_iterable(mw_request *request, PyObject *result)
     return mw_commit(request, -1);
 }
 
+/* Files of /proc are regular and claim to be empty: only reading tells what is in them. */
+static bool has_its_size(int fd, const struct stat *about)
+{
+    char byte;
+    return about->st_size > 0 || pread(fd, &byte, 1, 0) == 0;
+}
+
 /* The descriptor of a file wrapper's file if the transport can send it by itself, and where it stands; -1 without an exception if not. */
 static int regular_file(mw_request *request, PyObject *wrapper, int64_t *offset, int64_t *size)
 {
@@ -101,7 +108,7 @@ static int regular_file(mw_request *request, PyObject *wrapper, int64_t *offset,
     int fd = file ? PyObject_AsFileDescriptor(file) : -1;
     struct stat about;
     PyObject *position = NULL;
-    if (fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && lseek(fd, 0, SEEK_CUR) >= 0)
+    if (fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && has_its_size(fd, &about) && lseek(fd, 0, SEEK_CUR) >= 0)
         position = PyObject_CallMethodNoArgs(file, request->interp->names.tell);
     bool suitable = position && PyLong_Check(position);
     if (suitable) {

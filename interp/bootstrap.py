@@ -215,5 +215,5 @@ def install(options):
     install_module(options)
     if options["restrict_signal"]:
         restrict_signals()
-    if options["python_path"]:
-        extend_path(options["python_path"].split(":"))
+    for directories in options["python_path"]:
+        extend_path(directories)

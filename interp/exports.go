@@ -20,6 +20,13 @@ func CountEntry() {
 	atomic.AddUint64((*uint64)(unsafe.Pointer(&C.mw_go_entries)), 1)
 }
 
+//export goMwInterpreterOptions
+func goMwInterpreterOptions(group *C.mw_text, options *C.mw_interp_options) {
+	CountEntry()
+	name := goString(group)
+	fillInterpreterOptions(options, process.interpreter(name), name)
+}
+
 //export goMwScriptName
 func goMwScriptName(path *C.mw_text) *C.char {
 	CountEntry()

@@ -30,15 +30,14 @@ var executable string
 type Options struct {
 	Home              string   // WSGIPythonHome: a Python installation or a virtual environment; "" is the one built for
 	HomeSetting       string   // what the configuration calls Home, for messages; "" is WSGIPythonHome
-	Path              string   // WSGIPythonPath: directories, separated by colons
 	Warnings          []string // WSGIPythonWarnings: -W filters
 	Optimize          int      // WSGIPythonOptimize: 0 to 2
 	DontWriteBytecode bool
 	HashSeed          *uint32 // nil: Python's default
-	RestrictSignal    bool
-	RestrictStdin     bool
-	RestrictStdout    bool
-	KeepStdio         bool // sys.stdin and sys.stdout are a terminal's
+	KeepStdio         bool    // sys.stdin and sys.stdout are a terminal's
+
+	// Interpreter says what the interpreter of an application group is given, when it is created. nil gives nothing.
+	Interpreter func(group string) InterpreterOptions
 
 	FoldCase          bool // WSGICaseSensitivity Off: script paths that differ in case only are one script
 	Embedded          bool // in a child of Apache's, not a daemon process
@@ -52,6 +51,7 @@ type Options struct {
 // process is what the exports need to know of this process: CPython is one per process. Set once, before Python starts.
 var process struct {
 	foldCase, embedded bool
+	interpreter        func(group string) InterpreterOptions
 	oddities           []*Fault // of the configured home
 }
 
@@ -60,6 +60,10 @@ var process struct {
 // Python does not run here; what is odd about its surroundings, but works, is logged.
 func Start(o Options, ops unsafe.Pointer) error {
 	process.foldCase, process.embedded = o.FoldCase, o.Embedded
+	process.interpreter = o.Interpreter
+	if process.interpreter == nil {
+		process.interpreter = func(string) InterpreterOptions { return InterpreterOptions{} }
+	}
 	around := surroundings{
 		setting: o.HomeSetting, home: o.Home, executable: executable, getenv: os.Getenv,
 		needed: pythonVersion{C.PY_MAJOR_VERSION, C.PY_MINOR_VERSION},
@@ -77,15 +81,14 @@ func Start(o Options, ops unsafe.Pointer) error {
 	}
 	c := (*C.mw_python_options)(C.calloc(1, C.sizeof_mw_python_options))
 	c.program, c.home = optional(found.program), optional(found.prefix)
-	c.python_path = optional(o.Path)
 	c.bootstrap = C.CString(bootstrapSource)
 	c.process_group = C.CString(o.ProcessGroup)
 	c.optimize, c.dont_write_bytecode = C.int(o.Optimize), truth(o.DontWriteBytecode)
 	if o.HashSeed != nil {
 		c.has_hash_seed, c.hash_seed = 1, C.ulong(*o.HashSeed)
 	}
-	c.restrict_signal, c.restrict_stdin = truth(o.RestrictSignal), truth(o.RestrictStdin)
-	c.restrict_stdout, c.keep_stdio = truth(o.RestrictStdout), truth(o.KeepStdio)
+	c.keep_stdio = truth(o.KeepStdio)
+	fillInterpreterOptions(&c.main, process.interpreter(""), "")
 	c.maximum_processes, c.threads_per_process = C.int(o.MaximumProcesses), C.int(o.ThreadsPerProcess)
 	for i := range 3 {
 		c.apache_version[i], c.module_version[i] = C.int(o.ApacheVersion[i]), C.int(o.ModuleVersion[i])

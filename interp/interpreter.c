@@ -86,10 +86,26 @@ static bool set_option(PyObject *options, const char *key, PyObject *value)
     return failed == 0;
 }
 
+/* The layers of WSGIPythonPath as a new list of lists of directories. */
+static PyObject *python_path(const mw_interp_options *options)
+{
+    PyObject *layers = PyList_New(0);
+    for (size_t i = 0; layers && i < options->n_python_path; i++) {
+        PyObject *layer = PyUnicode_DecodeFSDefault(options->python_path[i]);
+        PyObject *directories = layer ? PyObject_CallMethod(layer, "split", "s", ":") : NULL;
+        if (!directories || PyList_Append(layers, directories) < 0)
+            Py_CLEAR(layers);
+        Py_XDECREF(directories);
+        Py_XDECREF(layer);
+    }
+    return layers;
+}
+
 /* What bootstrap.py is told: a new dict. */
 static PyObject *bootstrap_options(mw_interp *interp)
 {
     const mw_python_options *o = &mw_this.options;
+    const mw_interp_options *own = &interp->options;
     PyObject *d = PyDict_New();
     if (d && set_option(d, "version", Py_NewRef(interp->module_version)) &&
         set_option(d, "apache_version", Py_NewRef(interp->apache_version)) &&
@@ -97,10 +113,10 @@ static PyObject *bootstrap_options(mw_interp *interp)
         set_option(d, "application_group", PyUnicode_DecodeLatin1(interp->group, strlen(interp->group), NULL)) &&
         set_option(d, "maximum_processes", PyLong_FromLong(o->maximum_processes)) &&
         set_option(d, "threads_per_process", PyLong_FromLong(o->threads_per_process)) &&
-        set_option(d, "python_path", PyUnicode_DecodeFSDefault(o->python_path ? o->python_path : "")) &&
-        set_option(d, "restrict_signal", PyBool_FromLong(o->restrict_signal)) &&
-        set_option(d, "restrict_stdin", PyBool_FromLong(o->restrict_stdin)) &&
-        set_option(d, "restrict_stdout", PyBool_FromLong(o->restrict_stdout)) &&
+        set_option(d, "python_path", python_path(own)) &&
+        set_option(d, "restrict_signal", PyBool_FromLong(own->restrict_signal)) &&
+        set_option(d, "restrict_stdin", PyBool_FromLong(own->restrict_stdin)) &&
+        set_option(d, "restrict_stdout", PyBool_FromLong(own->restrict_stdout)) &&
         set_option(d, "keep_stdio", PyBool_FromLong(o->keep_stdio)) &&
         set_option(d, "stderr", mw_log_text(interp, mw_log_new(interp, "<stderr>", NULL))) &&
         set_option(d, "stdout", mw_log_text(interp, mw_log_new(interp, "<stdout>", NULL))) &&
@@ -147,6 +163,8 @@ static bool set_up(mw_interp *interp)
     PyObject *dict = PyInterpreterState_GetDict(interp->state), *capsule = PyCapsule_New(interp, capsule_name, NULL);
     bool kept = dict && capsule && PyDict_SetItemString(dict, capsule_name, capsule) == 0;
     Py_XDECREF(capsule);
+    if (kept && interp->options.switch_interval > 0 && !mw_switch_interval_set(interp->options.switch_interval))
+        return false;
     return kept && intern_names(&interp->names) && (interp->wsgi_version = Py_BuildValue("(ii)", 1, 0)) &&
         (interp->module_version = triple(mw_this.options.module_version)) &&
         (interp->apache_version = triple(mw_this.options.apache_version)) &&
@@ -266,6 +284,7 @@ mw_interp *mw_interp_adopt_main(PyThreadState *state)
     if (pthread_key_create(&thread_key, thread_ends) != 0 || !(thread = mw_thread_self()) ||
         !(main_interp = record_new("")))
         return NULL;
+    main_interp->options = mw_this.options.main;
     PyObject *threading = PyImport_ImportModule("threading"); /* so that its main thread is this one */
     Py_XDECREF(threading);
     if (!threading || !set_up(main_interp) || !keep_state(thread, main_interp, state)) {
@@ -278,19 +297,40 @@ mw_interp *mw_interp_adopt_main(PyThreadState *state)
     return main_interp;
 }
 
+static void record_delete(mw_interp *interp)
+{
+    if (!interp)
+        return;
+    mw_interp_options_clear(&interp->options);
+    free(interp->group);
+    free(interp);
+}
+
+/* Asks Go what the interpreter is to be like. No GIL held. */
+static void decide(mw_interp *interp)
+{
+    goMwInterpreterOptions(interp->group, &interp->options);
+    if (interp->options.warning)
+        mw_this.ops->log(NULL, MW_LOG_WARNING, interp->options.warning, strlen(interp->options.warning));
+    char line[1024];
+    int length = snprintf(line, sizeof line, "creating the interpreter of application group '%s'%s", interp->group,
+                          interp->options.own_gil ? " with its own GIL" : "");
+    mw_this.ops->log(NULL, MW_LOG_INFO, line, length < (int)sizeof line ? (size_t)length : sizeof line - 1);
+}
+
 /* Makes the sub-interpreter. creation_lock is held, no GIL. Its first thread state is nobody's and stays for ever: CPython 3.11 aborts the
  * process when an interpreter whose thread states are all gone (its threads have ended) is given a new one. */
 static mw_interp *create(const char *group, mw_thread *thread)
 {
     mw_interp *interp = record_new(group);
+    if (interp)
+        decide(interp);
     if (!interp || !mw_enter(main_interp, thread)) {
-        if (interp)
-            free(interp->group);
-        free(interp);
+        record_delete(interp);
         return NULL;
     }
     interp->number = interpreters;
-    PyThreadState *before = PyThreadState_Get(), *state = Py_NewInterpreter();
+    PyThreadState *before = PyThreadState_Get(), *state = mw_subinterpreter_new(&interp->options);
     if (state)
         mw_gilstate_follow(state);
     bool ok = state && set_up(interp);
@@ -300,18 +340,15 @@ static mw_interp *create(const char *group, mw_thread *thread)
         publish(interp);
         return interp;
     }
+    mw_call call = {.ops = mw_this.ops, .application_group = group};
+    mw_request request = {.call = &call};
+    mw_fail_exception(&request, 189, 189);
     if (state) {
-        mw_call call = {.ops = mw_this.ops, .application_group = group};
-        mw_request request = {.call = &call};
-        mw_fail_exception(&request, 189, 189);
-        Py_EndInterpreter(state);
+        Py_EndInterpreter(state); /* leaves no thread state behind, and no GIL held that is not the main interpreter's */
         PyThreadState_Swap(before);
-    } else {
-        PyErr_Clear();
     }
     mw_leave();
-    free(interp->group);
-    free(interp);
+    record_delete(interp);
     return NULL;
 }
 

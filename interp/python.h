@@ -19,6 +19,16 @@
 
 /* ---- The process (process.c) ---- */
 
+/* What one interpreter is given, decided by Go when it is created. The strings are malloc'ed, and freed by mw_interp_options_clear(). */
+typedef struct mw_interp_options {
+    char **python_path;        /* layers of WSGIPythonPath, ':' between directories; each goes in front of the one before */
+    size_t n_python_path;
+    int own_gil;               /* only where CPython knows that, 3.12 */
+    int restrict_signal, restrict_stdin, restrict_stdout;
+    double switch_interval;    /* of the GIL, in seconds; 0 leaves it alone */
+    char *warning;             /* what to log of all this, or NULL */
+} mw_interp_options;
+
 /* How to start Python, decided by Go from the configuration. Strings are NUL-terminated UTF-8, NULL where not set. */
 typedef struct mw_python_options {
     const char *program;       /* what sys.executable becomes */
@@ -34,9 +44,8 @@ typedef struct mw_python_options {
     int apache_version[3], module_version[3];
     const char *process_group;
     int maximum_processes, threads_per_process;
-    /* For every interpreter of this process. */
-    const char *python_path;   /* WSGIPythonPath, ':' between directories */
-    int restrict_signal, restrict_stdin, restrict_stdout, keep_stdio; /* keep_stdio: a single process on a terminal */
+    int keep_stdio;            /* a single process on a terminal */
+    mw_interp_options main;    /* of the main interpreter */
 } mw_python_options;
 
 typedef struct mw_process {
@@ -94,6 +103,7 @@ typedef struct mw_interp {
     struct mw_interp *next; /* in its bucket; set before it is published */
     char *group;
     size_t number;          /* index into mw_thread.states */
+    mw_interp_options options;
     PyInterpreterState *state;
     /* References, guarded by this interpreter's GIL. */
     mw_names names;
@@ -137,6 +147,14 @@ void mw_leave(void);
 
 /* The record of the interpreter that the calling thread is in. The caller holds its GIL. Borrowed. */
 mw_interp *mw_interp_current(void);
+
+/* subinterpreter.c. Makes a sub-interpreter with the options' GIL. The caller holds the main interpreter's GIL, with the thread state
+ * that is current; on return, with the new interpreter's first thread state, its own (in place of the main one's, if there are two). On
+ * failure NULL, an exception, and everything as it was. */
+PyThreadState *mw_subinterpreter_new(const mw_interp_options *options);
+/* sys.setswitchinterval(): false with an exception. GIL held. */
+bool mw_switch_interval_set(double seconds);
+void mw_interp_options_clear(mw_interp_options *options);
 
 /* gilstate.c. Makes PyGILState_Ensure() on this thread mean `state`, which it has just taken the GIL with. Python before 3.12 keeps
  * the first state of a thread for ever, so that an extension that uses it (sqlite3's callbacks do) would deadlock in every
@@ -232,6 +250,8 @@ extern PyMethodDef mw_explain_refusal_method;
 
 /* ---- Go (exports.go). Called without the GIL, never in a forked copy. Results are malloc'ed; the caller frees. ---- */
 typedef const char mw_text; /* cgo knows no const, but keeps the names of types */
+/* Fills in the options of the interpreter of an application group. */
+extern void goMwInterpreterOptions(mw_text *group, mw_interp_options *options);
 extern char *goMwScriptName(mw_text *path);
 /* Reads a script. NULL and *reason (malloc'ed) when it can't be read. *mtime is of what was read. */
 extern char *goMwScriptRead(mw_text *path, size_t *n, int64_t *mtime, char **reason);

@@ -15,7 +15,6 @@ import "C"
 import (
 	"fmt"
 	"runtime"
-	"strings"
 	"time"
 	"unsafe"
 
@@ -77,20 +76,25 @@ func proveRuntime() (string, error) {
 	}
 }
 
+func interpreterOptions(p *directives.ProcessSettings, group string) interp.InterpreterOptions {
+	s := p.Interpreter("", group, interp.OwnGILs)
+	return interp.InterpreterOptions{
+		OwnGIL: s.OwnGIL, RestrictSignal: s.RestrictSignal, RestrictStdin: s.RestrictStdin, RestrictStdout: s.RestrictStdout,
+		Path: s.PythonPath, SwitchInterval: s.SwitchInterval, SwitchIntervalSkipped: s.SwitchIntervalSkipped,
+	}
+}
+
 func startPython(config *directives.Config, facts *C.mw_facts, ops unsafe.Pointer) error {
 	p := &config.Process
 	options := interp.Options{
 		Home:              p.PythonHome,
-		Path:              strings.Join(p.PythonPath, ":"),
 		Warnings:          p.PythonWarnings,
 		Optimize:          p.PythonOptimize,
 		DontWriteBytecode: p.DontWriteBytecode,
-		RestrictSignal:    p.RestrictSignal.Or(true),
-		RestrictStdin:     p.RestrictStdin.Or(false),
-		RestrictStdout:    p.RestrictStdout.Or(false),
 		KeepStdio:         facts.single_process != 0,
 		FoldCase:          !p.CaseSensitivity,
 		Embedded:          true,
+		Interpreter:       func(group string) interp.InterpreterOptions { return interpreterOptions(p, group) },
 		MaximumProcesses:  int(facts.maximum_processes),
 		ThreadsPerProcess: int(facts.threads_per_process),
 	}

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"unsafe"
@@ -261,12 +262,16 @@ func lines(s string) []string {
 	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
 }
 
-// ServerLog returns the records that belonged to no request, since the last call.
+// ServerLog returns the records that belonged to no request, since the last call, without those that announce an interpreter.
 func ServerLog() []string {
 	var n C.size_t
 	text := C.gt_server_log(&n)
 	defer C.free(unsafe.Pointer(text))
-	return lines(C.GoStringN(text, C.int(n)))
+	announces := func(line string) bool { return strings.Contains(line, " creating the interpreter of ") }
+	if others := slices.DeleteFunc(lines(C.GoStringN(text, C.int(n))), announces); len(others) > 0 {
+		return others
+	}
+	return nil
 }
 
 // ForkedLog returns what forked copies of the process logged since the last call.

@@ -17,7 +17,7 @@ var mainThread *Thread
 func TestMain(m *testing.M) {
 	var err error
 	mainThread, err = Start(interp.Options{
-		Embedded: true, ProcessGroup: "", MaximumProcesses: 1, ThreadsPerProcess: 4, RestrictSignal: true,
+		Embedded: true, ProcessGroup: "", MaximumProcesses: 1, ThreadsPerProcess: 4, Interpreter: interpreterOptions,
 		ApacheVersion: [3]int{2, 4, 66}, ModuleVersion: [3]int{6, 0, 5},
 	})
 	if err != nil {
@@ -25,6 +25,11 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+// interpreterOptions gives every application group what the environment asks for: all of these tests can be run with own GILs.
+func interpreterOptions(string) interp.InterpreterOptions {
+	return interp.InterpreterOptions{RestrictSignal: true, OwnGIL: interp.OwnGILs && os.Getenv("MODWSGI_OWN_GILS") != ""}
 }
 
 // write makes a script of the code and returns its path.

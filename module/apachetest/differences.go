@@ -3,8 +3,10 @@ package apachetest
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -15,7 +17,7 @@ type Difference struct {
 	ID      string
 	Subject string // glob: status, reason, header:NAME, environ:KEY, body, log, framing, ending, interim
 	Cases   string // glob over case names, "*" also matches "/"
-	Classic string // what the oracle has; text in backticks must match (a glob, or "absent"), other words are for readers
+	Classic string // what the oracle has ("4.9.4: ..." if only that release has it); text in backticks must match (a glob, or "absent"), other words are for readers
 	Ours    string
 	Reason  string
 
@@ -31,17 +33,34 @@ type Differences struct {
 // differencesFile is where the list lives, below the repository's root.
 const differencesFile = "docs/differences.md"
 
-// LoadDifferences reads the list from the repository.
+// LoadDifferences reads the list from the repository, without the rows that are about another release of the oracle.
 func LoadDifferences() (*Differences, error) {
 	text, err := os.ReadFile(filepath.Join(RepositoryRoot(), differencesFile))
 	if err != nil {
 		return nil, err
 	}
-	return parseDifferences(string(text))
+	release, err := classicRelease()
+	if err != nil {
+		return nil, err
+	}
+	return parseDifferences(string(text), release)
 }
 
-// parseDifferences reads every table row whose first cell is an identifier "D" and a number.
-func parseDifferences(text string) (*Differences, error) {
+// classicRelease is the oracle's: "4.9.4".
+func classicRelease() (string, error) {
+	version, err := exec.Command("dpkg-query", "--show", "--showformat", "${Version}", "libapache2-mod-wsgi-py3").Output()
+	if err != nil {
+		return "", fmt.Errorf("which release is the classic module? dpkg-query: %w", err)
+	}
+	release, _, _ := strings.Cut(string(version), "-")
+	return release, nil
+}
+
+// ofRelease splits the release off a cell that begins with one: "4.9.4: what it does".
+var ofRelease = regexp.MustCompile(`^(\d+\.\d+\.\d+): *(.*)$`)
+
+// parseDifferences reads every table row whose first cell is an identifier "D" and a number, and which is about the release.
+func parseDifferences(text, release string) (*Differences, error) {
 	d := &Differences{}
 	seen := map[string]bool{}
 	for n, line := range strings.Split(text, "\n") {
@@ -56,6 +75,12 @@ func parseDifferences(text string) (*Differences, error) {
 			return nil, fmt.Errorf("%s:%d: %s is there twice, or has no reason", differencesFile, n+1, cells[0])
 		}
 		seen[cells[0]] = true
+		if limited := ofRelease.FindStringSubmatch(cells[3]); limited != nil {
+			if limited[1] != release {
+				continue
+			}
+			cells[3] = limited[2]
+		}
 		d.rows = append(d.rows, &Difference{ID: cells[0], Subject: unquote(cells[1]), Cases: unquote(cells[2]),
 			Classic: cells[3], Ours: cells[4], Reason: cells[5]})
 	}

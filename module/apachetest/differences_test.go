@@ -10,7 +10,7 @@ const exampleTable = `
 `
 
 func TestListedDifferencesAreAllowedOnlyWhereTheyAreListed(t *testing.T) {
-	d, err := parseDifferences(exampleTable)
+	d, err := parseDifferences(exampleTable, "4.9.4")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,13 +36,32 @@ func TestListedDifferencesAreAllowedOnlyWhereTheyAreListed(t *testing.T) {
 	}
 }
 
+func TestRowsOfAnotherReleaseAreLeftOut(t *testing.T) {
+	const table = "| D1 | status | * | 4.9.4: `500` | `200` | why |\n| D2 | body | * | 4.9.4 | ours | why |"
+	for release, want := range map[string]bool{"4.9.4": true, "5.0.2": false} {
+		d, err := parseDifferences(table, release)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Allows(Found{"status", "500", "200"}, "any/case"); got != want {
+			t.Errorf("%s: allowed %v", release, got)
+		}
+		if d.Allows(Found{"status", "404", "200"}, "any/case") || !d.Allows(Found{"body", "a", "b"}, "any/case") {
+			t.Errorf("%s: the release is taken for a value", release)
+		}
+		if unused := d.Unused(); len(unused) != 0 {
+			t.Errorf("%s: said to be unused: %v", release, unused)
+		}
+	}
+}
+
 func TestDamagedTableOfDifferencesIsRefused(t *testing.T) {
 	for _, text := range []string{
 		"| D1 | status | * | a | b |",
 		"| D1 | status | * | a | b |  |",
 		"| D1 | status | * | a | b | c |\n| D1 | body | * | a | b | c |",
 	} {
-		if _, err := parseDifferences(text); err == nil {
+		if _, err := parseDifferences(text, "4.9.4"); err == nil {
 			t.Errorf("accepted: %s", text)
 		}
 	}

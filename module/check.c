@@ -218,7 +218,8 @@ static void tell_warning(apr_pool_t *pool, server_rec *s, const problem *p, int 
 {
     int level = p->severity == SEVERITY_WARNING ? APLOG_WARNING : APLOG_NOTICE;
     const char *place = p->line ? apr_psprintf(pool, " (line %u of %s)", p->line, p->file) : "";
-    ap_log_error(APLOG_MARK, level | extra, 0, s, "%s%s%s", code_text(pool, p->code), p->message, place);
+    /* on a terminal no level is shown */
+    ap_log_error(APLOG_MARK, level | extra, 0, s, "%s%s%s%s", extra ? "Warning: " : "", code_text(pool, p->code), p->message, place);
 }
 
 /* The checker could not be asked. A start fails for that; a server that runs goes on with a configuration that nobody checked, since

@@ -142,9 +142,9 @@ static const char *record_section(cmd_parms *cmd, void *directory, const char *a
     if (!end)
         return apr_pstrcat(cmd->pool, cmd->cmd->name, ": a '>' is missing at the end of the line", NULL);
     record(cmd, directory, apr_pstrndup(cmd->pool, args, end - args));
-    const char *wrong = ap_walk_config(cmd->directive->first_child, cmd, cmd->context);
-    mw_record closing = record_of(cmd, directory, "");
+    mw_record closing = record_of(cmd, directory, ""); /* now: the walk leaves *cmd at the last directive inside */
     closing.context |= MW_END_OF_SECTION;
+    const char *wrong = ap_walk_config(cmd->directive->first_child, cmd, cmd->context);
     APR_ARRAY_PUSH(recording.records, mw_record) = closing;
     return wrong;
 }

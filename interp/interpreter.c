@@ -206,8 +206,8 @@ static void thread_ends(void *value)
     for (size_t i = 0; alive && i < thread->n_states; i++) {
         if (!thread->states[i])
             continue;
-        PyEval_RestoreThread(thread->states[i]);
         mw_gilstate_follow(thread->states[i]);
+        PyEval_RestoreThread(thread->states[i]);
         PyThreadState_Clear(thread->states[i]);
         PyThreadState_DeleteCurrent();
     }
@@ -266,8 +266,8 @@ bool mw_enter(mw_interp *interp, mw_thread *thread)
             return false;
     }
     PyThreadState *state = thread->states[interp->number];
+    mw_gilstate_follow(state); /* first: a debug build aborts on another state of the same interpreter, see create() */
     PyEval_RestoreThread(state);
-    mw_gilstate_follow(state);
     return true;
 }
 

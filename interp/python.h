@@ -156,7 +156,7 @@ PyThreadState *mw_subinterpreter_new(const mw_interp_options *options);
 bool mw_switch_interval_set(double seconds);
 void mw_interp_options_clear(mw_interp_options *options);
 
-/* gilstate.c. Makes PyGILState_Ensure() on this thread mean `state`, which it has just taken the GIL with. Python before 3.12 keeps
+/* gilstate.c. Makes PyGILState_Ensure() on this thread mean `state`, which it is about to take the GIL with. Python before 3.12 keeps
  * the first state of a thread for ever, so that an extension that uses it (sqlite3's callbacks do) would deadlock in every
  * other interpreter; later versions do this themselves. */
 void mw_gilstate_follow(PyThreadState *state);

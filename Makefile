@@ -27,6 +27,8 @@ help:
 	@echo 'make test     everything that must pass before a commit'
 	@echo 'make soak     1,100 graceful restarts and other long checks'
 	@echo 'make test-trixie  build and test under Debian trixie (Python 3.13); root only  (TRIXIE=/folder RUN=TestName)'
+	@echo 'make leakcheck  200,000 requests of each kind leave references and memory level (ten minutes)  (REQUESTS=20000)'
+	@echo 'make sanitize  the tests with the C under AddressSanitizer and UBSan (MPM=event, or more of them)'
 	@echo 'make bench    measure against the classic module, write docs/performance.md'
 	@echo 'make deps     install what is missing (Debian); run and test do this themselves'
 	@echo 'make clean    remove build/'
@@ -103,6 +105,14 @@ TRIXIE ?= build/trixie
 test-trixie:
 	@.ci/deps trixie
 	@.ci/trixie "$(TRIXIE)" "$(GO)" -count 1 -timeout 30m $(if $(RUN),-run '$(RUN)') ./interp/... ./module/integration/
+
+# What each kind of request may leave behind: nothing. Python's debug build counts references.
+REQUESTS ?= 200000
+.PHONY: leakcheck
+leakcheck:
+	@.ci/deps leakcheck
+	@$(MAKE) --no-print-directory build
+	@.ci/leakcheck "$(GO)" "$(PYTHON)" "$(REQUESTS)"
 
 .PHONY: bench
 bench: deps build

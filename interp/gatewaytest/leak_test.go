@@ -31,7 +31,7 @@ type leakMeasure struct {
 }
 
 var leakMeasures = []leakMeasure{
-	{"references", 30, 1},         // sys.gettotalrefcount(), 0 if Python does not count
+	{"references", 30, 1},          // sys.gettotalrefcount(), 0 if Python does not count
 	{"blocks of Python's", 150, 1}, // sys.getallocatedblocks()
 	{"collectable objects", 10, 1},
 	{"bytes of the C heap", 16 << 10, 300},

@@ -134,6 +134,44 @@ def restrict_signals():
     signal.signal = intercepted
 
 
+def free_children_of_signals():
+    """Gives what an application starts the usual signals. A request's thread has blocked them, and what handles them is the server's:
+    nothing that inherits this could be ended with terminate()."""
+    import _posixsubprocess
+    import _thread
+    import os
+    import signal
+
+    register, handlers = signal.signal, {signal.SIG_DFL, None}  # None: not Python's, but Apache's
+    fork_exec = _posixsubprocess.fork_exec
+    ends = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)
+
+    masks = {}  # by thread that forks
+
+    def before():  # until the copy has its own handlers: Apache's would take down what the server uses
+        masks[_thread.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+
+    def in_server():
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop(_thread.get_ident()))
+
+    def in_copy():
+        for number in ends:
+            if signal.getsignal(number) in handlers:
+                register(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    def start_program(*arguments):
+        # Only SIGTERM, for the others may wait here, and would strike. Linux gives it to the main thread, where Apache expects it.
+        mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        try:
+            return fork_exec(*arguments)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    os.register_at_fork(before=before, after_in_parent=in_server, after_in_child=in_copy)
+    _posixsubprocess.fork_exec = start_program
+
+
 def report_refusals(explain):
     """Has the log say which extension module refuses this interpreter: applications like to swallow that and to fail later."""
     from importlib.machinery import ExtensionFileLoader as loader
@@ -213,6 +251,7 @@ def install(options):
             sys.stdin = Restricted("sys.stdin")
     report_refusals(options["explain_refusal"])
     install_module(options)
+    free_children_of_signals()
     if options["restrict_signal"]:
         restrict_signals()
     for directories in options["python_path"]:

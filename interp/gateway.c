@@ -50,6 +50,8 @@ void mw_end_forked_copy(void)
         PyErr_NormalizeException(&kind, &value, &traceback);
         PyObject *code = value ? PyObject_GetAttrString(value, "code") : NULL;
         status = code == Py_None ? 0 : code && PyLong_Check(code) ? (int)PyLong_AsLong(code) : 1;
+        if (code && code != Py_None && !PyLong_Check(code)) /* as Python does at the end of a program */
+            PySys_FormatStderr("%S\n", code);
     } else if (status) {
         PyErr_Print();
     }

@@ -28,17 +28,19 @@ void mw_gilstate_follow(PyThreadState *state)
 }
 
 /* In the copy that fork() makes, before CPython's own PyOS_AfterFork_Child(): that destroys all interpreters but the main one, and waits
- * for ever for a lock that it holds itself. Nobody enters them there, so they are forgotten. Only the copy's memory is written. */
-static void forget_sub_interpreters(void)
+ * for ever for a lock that it holds itself; and it ends a copy that is not in the main interpreter with a fatal error. Nobody enters the
+ * others there, so they are forgotten, and the one that forked is the copy's main interpreter. Only the copy's memory is written. */
+static void keep_only_the_forking_interpreter(void)
 {
-    PyInterpreterState *main_state = _PyRuntime.interpreters.main;
-    if (!main_state)
+    PyThreadState *thread = _PyThreadState_GET(); /* NULL if a library forks without the GIL */
+    PyInterpreterState *kept = thread ? thread->interp : _PyRuntime.interpreters.main;
+    if (!kept)
         return;
-    main_state->next = NULL;
-    _PyRuntime.interpreters.head = main_state;
+    kept->next = NULL;
+    _PyRuntime.interpreters.head = _PyRuntime.interpreters.main = _PyRuntime.gilstate.autoInterpreterState = kept;
 }
 
 bool mw_gilstate_prepare_fork(void)
 {
-    return pthread_atfork(NULL, NULL, forget_sub_interpreters) == 0;
+    return pthread_atfork(NULL, NULL, keep_only_the_forking_interpreter) == 0;
 }

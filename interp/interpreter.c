@@ -4,6 +4,7 @@
  * Order of locks: creation_lock is taken without a GIL and held while one is taken; nobody takes it with a GIL held. */
 #include "python.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,16 @@ static void thread_ends(void *value)
     this_thread = NULL;
 }
 
+/* Apache blocks every signal in its threads, Go lets some through in those that it was entered on, and processes that the application starts
+ * inherit that. Multiprocessing's server for forks waits for SIGCHLD, so it must not depend on the thread whether it comes. */
+static void let_through_ends_of_children(void)
+{
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGCHLD);
+    pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+}
+
 mw_thread *mw_thread_self(void)
 {
     if (this_thread)
@@ -228,6 +239,7 @@ mw_thread *mw_thread_self(void)
         free(thread);
         return NULL;
     }
+    let_through_ends_of_children();
     thread->number = atomic_fetch_add(&thread_numbers, 1);
     return this_thread = thread;
 }

@@ -78,12 +78,22 @@ static char *reason_of(PyStatus status)
     return strdup(text);
 }
 
+/* A copy that ends through exit() leaves out what Apache and libraries registered before: it would take down what the server uses, the
+ * mutexes that its processes share for one. Its main thread's return and CPython's fatal errors come here. */
+static void end_copy_at_once(int status, void *unused)
+{
+    (void)unused;
+    if (mw_is_forked_copy())
+        _exit(status);
+}
+
 char *mw_python_start(const mw_python_options *options, const mw_ops *ops)
 {
     mw_this.options = *options;
     mw_this.ops = ops;
     mw_this.pid = getpid();
     mark_this_process();
+    on_exit(end_copy_at_once, NULL);
 
     PyPreConfig preconfig;
     PyPreConfig_InitPythonConfig(&preconfig);

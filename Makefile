@@ -28,7 +28,7 @@ help:
 	@echo 'make soak     1,100 graceful restarts and other long checks'
 	@echo 'make test-trixie  build and test under Debian trixie (Python 3.13); root only  (TRIXIE=/folder RUN=TestName)'
 	@echo 'make leakcheck  200,000 requests of each kind leave references and memory level (ten minutes)  (REQUESTS=20000)'
-	@echo 'make sanitize  the tests with the C under AddressSanitizer and UBSan (MPM=event, or more of them)'
+	@echo 'make sanitize  the tests with the C under AddressSanitizer and UBSan  (RUN=TestName)'
 	@echo 'make bench    measure against the classic module, write docs/performance.md'
 	@echo 'make deps     install what is missing (Debian); run and test do this themselves'
 	@echo 'make clean    remove build/'
@@ -113,6 +113,11 @@ leakcheck:
 	@.ci/deps leakcheck
 	@$(MAKE) --no-print-directory build
 	@.ci/leakcheck "$(GO)" "$(PYTHON)" "$(REQUESTS)"
+
+# RUN is a pattern for the names of tests.
+.PHONY: sanitize
+sanitize: deps build
+	@.ci/sanitize "$(GO)" "$(PYTHON)" "$(CC)" "$(RUN)"
 
 .PHONY: bench
 bench: deps build

@@ -36,5 +36,5 @@
 // Comparing with the classic module: StartPair and Pair.Compare; what may differ is listed in docs/differences.md.
 //
 // Environment: MODWSGI_SO (the module to test instead of build/mod_wsgi.so), MODWSGI_KEEP=1 (keep the temporary
-// folders).
+// folders), MODWSGI_HTTPD_ENV ("NAME=value NAME=value": more environment for the servers with our module; make sanitize).
 package apachetest

@@ -9,7 +9,8 @@ import (
 )
 
 // disasters are texts that never belong in the log of a server that works.
-var disasters = []string{"exit signal", "AH00046", "Segmentation", "fatal error", "AH00052", "panic:", "SIGABRT"}
+var disasters = []string{"exit signal", "AH00046", "Segmentation", "fatal error", "AH00052", "panic:", "SIGABRT",
+	"runtime error:", "ERROR: AddressSanitizer"}
 
 // Log returns the main error log so far.
 func (s *Server) Log() string { return s.LogFile("error.log") }

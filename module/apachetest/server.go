@@ -129,6 +129,9 @@ func (s *Server) command(arguments ...string) (*exec.Cmd, error) {
 	command := exec.Command(httpdBinary, append([]string{"-f", s.Root + "/httpd.conf"}, arguments...)...)
 	command.Dir = s.Root
 	command.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C"}, s.config.Env...)
+	if s.config.Module.Name == "ours" {
+		command.Env = append(command.Env, strings.Fields(os.Getenv("MODWSGI_HTTPD_ENV"))...)
+	}
 	command.SysProcAttr = &syscall.SysProcAttr{}
 	if s.config.OrdinaryUser && os.Getuid() == 0 {
 		uid, gid, err := ordinaryIDs()

@@ -159,7 +159,7 @@ typedef struct writer {
 
 static void put_bytes(writer *w, const void *bytes, size_t n)
 {
-    if (w->data)
+    if (w->data && n > 0) /* an absent string is no pointer, which memcpy() must not be given */
         memcpy(w->data + w->n, bytes, n);
     w->n += n;
 }

@@ -105,6 +105,7 @@ TRIXIE ?= build/trixie
 test-trixie:
 	@.ci/deps trixie
 	@.ci/trixie "$(TRIXIE)" "$(GO)" -count 1 -timeout 30m $(if $(RUN),-run '$(RUN)') ./interp/... ./module/integration/
+	@MODWSGI_OWN_GILS=1 .ci/trixie "$(TRIXIE)" "$(GO)" -count 1 -timeout 30m $(if $(RUN),-run '$(RUN)') ./interp/gatewaytest/
 
 # What each kind of request may leave behind: nothing. Python's debug build counts references.
 REQUESTS ?= 200000

@@ -96,7 +96,7 @@ var pythonDirectives = []Directive{
 	},
 	{
 		Name: "<WSGIInterpreterOptions", Syntax: "[process-group=name] [application-group=name]>", Args: Words, Places: mainServer,
-		Since: "6.0.0", Merge: Collected, Effect: Later,
+		Since: "6.0.0", Merge: Collected, Effect: Now,
 		Help: "Settings for some interpreters only",
 		Doc: "The selectors say which; one that is left out selects any, `%{GLOBAL}` the embedded mode or the main interpreter. Here quotation marks go around the whole selector. " +
 			"Inside may stand `WSGIPerInterpreterGIL`, `WSGIFreeThreading`, `WSGISwitchInterval`, `WSGIPythonPath`, `WSGIRestrictStdin`, `WSGIRestrictStdout` and `WSGIRestrictSignal`; " +
@@ -105,9 +105,10 @@ var pythonDirectives = []Directive{
 	},
 	{
 		Name: "WSGIPerInterpreterGIL", Syntax: "On|Off", Args: OnOff, Places: mainServer, Container: true,
-		Default: "Off", Since: "6.0.0", Merge: NotMerged, Effect: Later,
+		Default: "Off", Since: "6.0.0", Merge: NotMerged, Effect: Now,
 		Help: "Whether each sub-interpreter has its own GIL",
-		Doc:  "Needs Python 3.12. The main interpreter is never affected. Extension modules that do not support it fail to import.",
+		Doc: "With `On` the interpreters of several application groups run at the same time, each on a core of its own. Needs Python 3.12. The main interpreter (`%{GLOBAL}`) is never affected. " +
+			"Extension modules that do not support it fail to import; the error log names them, and `<WSGIInterpreterOptions application-group=...>` can exempt the application.",
 		read: readPerInterpreterGIL,
 	},
 	{
@@ -119,9 +120,10 @@ var pythonDirectives = []Directive{
 	},
 	{
 		Name: "WSGISwitchInterval", Syntax: "seconds", Places: mainServer, Container: true,
-		Default: "Python's", Since: "6.0.0", Merge: NotMerged, Effect: Later,
+		Default: "Python's", Since: "6.0.0", Merge: NotMerged, Effect: Now,
 		Help: "How often Python switches threads",
-		Doc:  "A number of seconds above 0, passed to `sys.setswitchinterval`. Daemon process groups have the option `switch-interval=`.",
+		Doc: "A number of seconds above 0, passed to `sys.setswitchinterval`. Daemon process groups have the option `switch-interval=`. The interval belongs to a GIL: " +
+			"in a section with `application-group=` it acts on a main interpreter and on one with its own GIL, for others a warning (WSGI0199) is logged.",
 		read: readSwitchInterval,
 	},
 }

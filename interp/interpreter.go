@@ -28,6 +28,10 @@ type InterpreterOptions struct {
 	SwitchIntervalSkipped bool          // one was configured, but the GIL is not its own
 }
 
+func hasOwnGIL(group string) bool {
+	return OwnGILs && group != "" && process.interpreter != nil && process.interpreter(group).OwnGIL
+}
+
 // fillInterpreterOptions makes the C struct, whose strings are C's from then on.
 func fillInterpreterOptions(c *C.mw_interp_options, o InterpreterOptions, group string) {
 	*c = C.mw_interp_options{

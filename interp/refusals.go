@@ -75,6 +75,9 @@ func (r refusal) meaning(module, group string) string {
 	case group == "":
 		return who + " works in one interpreter of a process only, and another application's has loaded it before: " +
 			"give that one WSGIApplicationGroup %{GLOBAL}, too, or a daemon process group of its own"
+	case r.by == byDesign && hasOwnGIL(group):
+		return who + " does not support an interpreter with its own GIL: set WSGIPerInterpreterGIL Off in a section <WSGIInterpreterOptions application-group=" +
+			group + ">, or " + cure
 	case r.by == byDesign:
 		return who + " works in the main interpreter only: " + cure
 	}

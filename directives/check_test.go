@@ -24,9 +24,9 @@ WSGIDaemonProcess x treads=1 processes=0`,
 				"error 4: WSGIDaemonProcess: unknown option 'treads'; did you mean 'threads'?", "error 4: WSGIDaemonProcess: option 'processes': \"0\" is out of range", "warning 4: WSGIDaemonProcess: nothing uses"}},
 		{name: "a directive without effect yet is named once", config: `WSGIErrorOverride On
 WSGIErrorOverride On
-WSGIPythonEggs /e
+WSGIServerMetrics On
 WSGIErrorOverride Off`,
-			want: []string{"warning 1: WSGIErrorOverride: accepted and checked, but it has no effect yet in this version (2 occurrences", "warning 3: WSGIPythonEggs: accepted"}},
+			want: []string{"warning 1: WSGIErrorOverride: accepted and checked, but it has no effect yet in this version (2 occurrences", "warning 3: WSGIServerMetrics: accepted"}},
 		{name: "a process group option without effect yet is named once", config: `WSGIDaemonProcess a
 WSGIScriptAlias /x /x process-group=a
 WSGIScriptAlias /y /y process-group=a

@@ -46,7 +46,7 @@ var pythonDirectives = []Directive{
 	},
 	{
 		Name: "WSGIPythonEggs", Syntax: "directory", Places: mainServer,
-		Default: "none", Since: "2.0", Merge: NotMerged, Effect: Later,
+		Default: "none", Since: "2.0", Merge: NotMerged, Effect: Now,
 		Help: "The directory where Python eggs are unpacked",
 		Doc:  "Sets `PYTHON_EGG_CACHE` in the embedded mode; daemon process groups have the option `python-eggs=`.",
 		read: readText(func(p *ProcessSettings) *string { return &p.PythonEggs }),

@@ -202,7 +202,11 @@ def extend_path(directories):
 
     before = list(sys.path)
     for directory in directories:
-        site.addsitedir(directory)
+        try:
+            site.addsitedir(directory)
+        except Exception as problem:
+            sys.stderr.write(f"WSGI0091: cannot add {directory} to sys.path, nor what follows it: {type(problem).__name__}: {problem}\n")
+            break
     added = [entry for entry in sys.path if entry not in before]
     sys.path[:] = added + before
 
@@ -250,6 +254,10 @@ def install(options):
         if options["restrict_stdin"]:
             sys.stdin = Restricted("sys.stdin")
     report_refusals(options["explain_refusal"])
+    if options["egg_cache"]:
+        import os
+
+        os.environ["PYTHON_EGG_CACHE"] = options["egg_cache"]
     install_module(options)
     free_children_of_signals()
     if options["restrict_signal"]:

@@ -31,6 +31,7 @@ type Options struct {
 	Home              string   // WSGIPythonHome: a Python installation or a virtual environment; "" is the one built for
 	HomeSetting       string   // what the configuration calls Home, for messages; "" is WSGIPythonHome
 	Warnings          []string // WSGIPythonWarnings: -W filters
+	EggCache          string   // WSGIPythonEggs: PYTHON_EGG_CACHE; "" leaves it as it is
 	Optimize          int      // WSGIPythonOptimize: 0 to 2
 	DontWriteBytecode bool
 	HashSeed          *uint32 // nil: Python's default
@@ -82,7 +83,7 @@ func Start(o Options, ops unsafe.Pointer) error {
 	c := (*C.mw_python_options)(C.calloc(1, C.sizeof_mw_python_options))
 	c.program, c.home = optional(found.program), optional(found.prefix)
 	c.bootstrap = C.CString(bootstrapSource)
-	c.process_group = C.CString(o.ProcessGroup)
+	c.process_group, c.egg_cache = C.CString(o.ProcessGroup), optional(o.EggCache)
 	c.optimize, c.dont_write_bytecode = C.int(o.Optimize), truth(o.DontWriteBytecode)
 	if o.HashSeed != nil {
 		c.has_hash_seed, c.hash_seed = 1, C.ulong(*o.HashSeed)

@@ -43,6 +43,7 @@ typedef struct mw_python_options {
     /* Facts for the modules mod_wsgi and apache. */
     int apache_version[3], module_version[3];
     const char *process_group;
+    const char *egg_cache;     /* PYTHON_EGG_CACHE, NULL: as it is */
     int maximum_processes, threads_per_process;
     int keep_stdio;            /* a single process on a terminal */
     mw_interp_options main;    /* of the main interpreter */

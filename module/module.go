@@ -89,6 +89,7 @@ func startPython(config *directives.Config, facts *C.mw_facts, ops unsafe.Pointe
 	options := interp.Options{
 		Home:              p.PythonHome,
 		Warnings:          p.PythonWarnings,
+		EggCache:          p.PythonEggs,
 		Optimize:          p.PythonOptimize,
 		DontWriteBytecode: p.DontWriteBytecode,
 		KeepStdio:         facts.single_process != 0,

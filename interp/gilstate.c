@@ -27,12 +27,21 @@ void mw_gilstate_follow(PyThreadState *state)
 #endif
 }
 
+static PyThreadState *current_or_none(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked();
+#else
+    return _PyThreadState_UncheckedGet();
+#endif
+}
+
 /* In the copy that fork() makes, before CPython's own PyOS_AfterFork_Child(): that destroys all interpreters but the main one, and waits
  * for ever for a lock that it holds itself; and it ends a copy that is not in the main interpreter with a fatal error. Nobody enters the
  * others there, so they are forgotten, and the one that forked is the copy's main interpreter. Only the copy's memory is written. */
 static void keep_only_the_forking_interpreter(void)
 {
-    PyThreadState *thread = _PyThreadState_GET(); /* NULL if a library forks without the GIL */
+    PyThreadState *thread = current_or_none(); /* none if a library forks without the GIL */
     PyInterpreterState *kept = thread ? thread->interp : _PyRuntime.interpreters.main;
     if (!kept)
         return;

@@ -141,6 +141,7 @@ def free_children_of_signals():
     import _thread
     import os
     import signal
+    import threading  # registers what it does in copies, before us
 
     register, handlers = signal.signal, {signal.SIG_DFL, None}  # None: not Python's, but Apache's
     fork_exec = _posixsubprocess.fork_exec
@@ -155,6 +156,10 @@ def free_children_of_signals():
         signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop(_thread.get_ident()))
 
     def in_copy():
+        main = threading._main_thread
+        if getattr(main, "_tstate_lock", True) is None:
+            # Before 3.13: a copy made on a thread that is not Python's own. multiprocessing's would end with an AssertionError, unheard.
+            main._set_tstate_lock()
         for number in ends:
             if signal.getsignal(number) in handlers:
                 register(number, signal.SIG_DFL)

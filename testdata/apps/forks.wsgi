@@ -212,6 +212,7 @@ def do_process(environ, kind):
 
 
 def do_queue(environ, kind):
+    threading.current_thread()  # from now on Python knows this thread, which it did not start
     queue = context(kind).Queue()
     process = context(kind).Process(target=queue.put, args=("queued",))
     process.start()

@@ -12,15 +12,18 @@ import (
 var extensions = []struct {
 	name, want string
 	once       string // what a second interpreter of the process is told; "" if it works there
+	// mainOnly is the minor version of Python from which no other interpreter can use it. CPython 3.13 loads an extension of the old
+	// kind (PEP 489: single-phase) into the main interpreter first, so any other one is its second.
+	mainOnly int
 }{
-	{"lxml", "200 200 42.0", "lxml.etree"},
-	{"markupsafe", "&lt;&amp;&gt;<b>&lt;i&gt;</b> markupsafe._speedups", ""},
-	{"yaml", "True", "yaml._yaml"},
-	{"psycopg2", "ARRAY['2026-01-02'::date,3,'it''s',NULL,1.5] True 1.50 True", ""},
-	{"cryptography", "secret BEGIN PUBL", "cryptography.hazmat.bindings._rust"},
-	{"numpy", "(100, 100) True", "numpy.random.mtrand"},
-	{"sqlite3", "42", ""},
-	{"ctypes", "[1, 2, 3, 4, 5]", ""},
+	{"lxml", "200 200 42.0", "lxml.etree", 0},
+	{"markupsafe", "&lt;&amp;&gt;<b>&lt;i&gt;</b> markupsafe._speedups", "", 0},
+	{"yaml", "True", "yaml._yaml", 0},
+	{"psycopg2", "ARRAY['2026-01-02'::date,3,'it''s',NULL,1.5] True 1.50 True", "", 13},
+	{"cryptography", "secret BEGIN PUBL", "cryptography.hazmat.bindings._rust", 13},
+	{"numpy", "(100, 100) True", "numpy.random.mtrand", 13},
+	{"sqlite3", "42", "", 0},
+	{"ctypes", "[1, 2, 3, 4, 5]", "", 0},
 }
 
 func TestExtensionsWorkInOneInterpreter(t *testing.T) {
@@ -35,7 +38,13 @@ func TestExtensionsWorkInOneInterpreter(t *testing.T) {
 						Conf: "WSGIScriptAlias / {{.Apps}}/extensions.wsgi application-group=" + group + "\n"})
 					for _, e := range extensions {
 						mark := s.Mark()
-						if r := s.Get(t, "/"+e.name+"?threads=4"); string(r.Body) != e.want {
+						r := s.Get(t, "/"+e.name+"?threads=4")
+						if group == "sub" && e.mainOnly > 0 && pythonMinor(t, s) >= e.mainOnly {
+							if r.Status != 500 {
+								t.Errorf("%s works here, contrary to what the table says:\n%s", e.name, r)
+							}
+							mark.Wait(t, "(WSGI0302|WSGI0174).*'sub'.*give this application WSGIApplicationGroup %{GLOBAL}")
+						} else if string(r.Body) != e.want {
 							t.Errorf("%s: want %q:\n%s\n%s", e.name, e.want, r, mark.Since())
 						}
 					}
@@ -50,12 +59,16 @@ func TestExtensionsServeManyRequestsAtOnce(t *testing.T) {
 	for _, group := range []string{"%{GLOBAL}", "sub"} {
 		t.Run(group, func(t *testing.T) {
 			s := apachetest.Start(t, apachetest.Config{OneChild: true, Conf: "WSGIScriptAlias / {{.Apps}}/extensions.wsgi application-group=" + group + "\n"})
+			minor := pythonMinor(t, s)
 			problems := make(chan string, 6)
 			for worker := range 6 {
 				go func() {
 					problem := ""
 					for n := range 2 * len(extensions) {
 						e := extensions[(n+worker)%len(extensions)]
+						if group == "sub" && e.mainOnly > 0 && minor >= e.mainOnly {
+							continue
+						}
 						if r := s.Get(t, "/"+e.name+"?threads=2"); string(r.Body) != e.want {
 							problem = fmt.Sprintf("%s: want %q:\n%s", e.name, e.want, r)
 						}
@@ -78,7 +91,11 @@ WSGIScriptAlias /a {{.Apps}}/extensions.wsgi application-group=a
 WSGIScriptAlias /b {{.Apps}}/extensions.wsgi application-group=b
 WSGIScriptAlias /main {{.Apps}}/extensions.wsgi application-group=%{GLOBAL}
 `})
+	minor := pythonMinor(t, s)
 	for _, e := range extensions {
+		if e.mainOnly > 0 && minor >= e.mainOnly {
+			continue // TestExtensionsWorkInOneInterpreter
+		}
 		expectBody(t, s, "/a/"+e.name, e.want)
 		mark := s.Mark()
 		r := s.Get(t, "/b/"+e.name)

@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -153,6 +154,7 @@ func TestTheStartedProcessItselfEndsInOrder(t *testing.T) {
 func startAndTerminate(t *testing.T, s *apachetest.Server, mode string, ordinaryUser bool) *os.ProcessState {
 	t.Helper()
 	httpd := exec.Command("/usr/sbin/apache2", "-f", s.Root+"/httpd.conf", mode)
+	httpd.Env = append(os.Environ(), strings.Fields(os.Getenv("MODWSGI_HTTPD_ENV"))...)
 	httpd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if ordinaryUser && os.Getuid() == 0 {
 		httpd.SysProcAttr.Credential = credentialOf(t, "www-data")

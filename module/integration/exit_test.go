@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,4 +75,62 @@ func TestGracefulStopLetsARunningRequestFinish(t *testing.T) {
 			s.WaitStopped(t, 20*time.Second)
 		})
 	}
+}
+
+const stubbornScript = `import os, threading
+
+class Crashing:
+    """Stands for an extension that crashes when its interpreter is destroyed."""
+    def __del__(self):
+        os.abort()
+
+crashing = Crashing()
+for_ever = threading.Event()
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/thread":
+        threading.Thread(target=for_ever.wait, name="stubborn one").start()
+    if environ["PATH_INFO"] == "/wait":
+        open(environ["QUERY_STRING"]).read()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"running"]
+`
+
+func startStubborn(t *testing.T, mpm apachetest.MPM) *apachetest.Server {
+	return apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true, LogLevel: "warn wsgi:info", Files: map[string]string{"stubborn.wsgi": stubbornScript},
+		Conf: "WSGIApplicationGroup sub\nWSGIScriptAlias / {{.Root}}/stubborn.wsgi\n"})
+}
+
+// The harness fails a test in whose log a child ended by a signal.
+func TestWhatWouldCrashInFinalizationDoesNotAtTheEnd(t *testing.T) {
+	for _, mpm := range apachetest.MPMs {
+		t.Run(string(mpm), func(t *testing.T) {
+			s := startStubborn(t, mpm)
+			expectBody(t, s, "/", "running")
+			s.Stop(t)
+		})
+	}
+}
+
+func TestThreadThatOverstaysIsNamedAndLeftBehind(t *testing.T) {
+	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Prefork} {
+		t.Run(string(mpm), func(t *testing.T) {
+			t.Parallel()
+			s := startStubborn(t, mpm)
+			expectBody(t, s, "/thread", "running")
+			s.Stop(t)
+			s.WaitLog(t, "thread 'stubborn one' has not ended within")
+		})
+	}
+}
+
+func TestChildToldToStopInTheMiddleOfARequestJustEnds(t *testing.T) {
+	s := startStubborn(t, apachetest.Prefork)
+	gate := makeFIFO(t, s)
+	go s.Dial(t).Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	open := holdGate(t, gate)
+	s.Signal(syscall.SIGTERM)
+	s.WaitStopped(t, 20*time.Second)
+	s.WaitLog(t, "in the middle of a request")
+	open()
 }

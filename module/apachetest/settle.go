@@ -64,3 +64,10 @@ func (s *Server) childrenSleep() bool {
 	}
 	return true
 }
+
+// Settle does what Stop does before SIGTERM, for a process that a test started itself.
+func (s *Server) Settle(pid int) {
+	single := &Server{Port: s.Port, parent: identify(pid)}
+	single.config.Mode = Single
+	single.settle()
+}

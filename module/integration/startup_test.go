@@ -176,6 +176,7 @@ func startAndTerminate(t *testing.T, s *apachetest.Server, mode string, ordinary
 	if answer := s.Get(t, "/"); answer.Status != 200 {
 		t.Errorf("not served:\n%s", answer)
 	}
+	s.Settle(httpd.Process.Pid) // Apache's own race, see there
 	_ = httpd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-ended:

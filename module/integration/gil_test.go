@@ -139,12 +139,12 @@ func measurePace(t *testing.T, s *apachetest.Server, paths ...string) pace {
 	return p
 }
 
-// speedUp is how much more the two paths get done together than one of them alone: the ratio of the medians of at least 15 rounds that
+// speedUp is how much more the two paths get done together than one of them alone: the ratio of the medians of at least 31 rounds that
 // other processes left alone. On a machine that gives no such rounds it is calculated from what the kernel says each thread has waited for
 // a core, and quiet is false.
 func speedUp(t *testing.T, s *apachetest.Server, one, two string) (ratio float64, quiet bool) {
 	t.Helper()
-	const wanted = 15
+	const wanted = 31
 	measurePace(t, s, one, two) // loads the script
 	var raw, free [2][]float64
 	for end := time.Now().Add(40 * time.Second); !quiet && time.Now().Before(end); {

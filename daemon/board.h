@@ -1,0 +1,74 @@
+/* The board: memory that Apache's children, the supervisor and the daemon processes of one configuration share. Through it a child finds a
+ * request thread that is free, without asking anybody, and waits for one when there is none. board.go is the same for Go.
+ *
+ * Nothing in it is trusted by the supervisor: children and daemon processes can write to it. */
+#ifndef MWD_BOARD_H
+#define MWD_BOARD_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define MWD_BOARD_MAGIC 0x3142574du /* "MWB1" */
+
+enum { MWD_LINE = 64 /* bytes of a cache line, and of each struct below */ };
+
+/* States of a slot. Only the supervisor leaves EMPTY and enters it; the process itself says READY and, when it ends, RETIRING. */
+enum {
+    MWD_SLOT_EMPTY = 0,
+    MWD_SLOT_STARTING = 1,
+    MWD_SLOT_READY = 2,    /* takes requests */
+    MWD_SLOT_RETIRING = 3, /* finishes what it has */
+};
+
+/* One daemon process. `word` is all that a child looks at: serial << 32 | state << 16 | permits. A permit is the right to send one request: a
+ * request thread that nobody else counts on. A child takes one by compare and swap, the process gives it back when it has answered.
+ * The serial names the process and its socket; it counts up and never comes back. */
+typedef struct mwd_slot {
+    _Atomic uint64_t word;
+    _Atomic uint32_t pid;
+    uint32_t threads;
+    uint32_t reserved[12];
+} mwd_slot;
+
+/* One process group; its slots are slots[first] to slots[first + n - 1]. */
+typedef struct mwd_queue {
+    _Atomic uint32_t turn;    /* a futex: changes when a permit came back or a process became ready, while somebody waits */
+    _Atomic uint32_t waiting; /* requests that wait for a permit */
+    _Atomic uint32_t hopeless; /* 1: no process is there or is being started, the supervisor waits before it tries again */
+    uint32_t first, n;
+    uint32_t reserved[11];
+} mwd_queue;
+
+typedef struct mwd_board {
+    uint32_t magic, groups, slots, reserved[13];
+    mwd_queue queues[]; /* then the slots */
+} mwd_board;
+
+_Static_assert(sizeof(mwd_slot) == MWD_LINE && sizeof(mwd_queue) == MWD_LINE && sizeof(mwd_board) == MWD_LINE, "board.go has the same layout");
+
+static inline mwd_slot *mwd_board_slots(mwd_board *board)
+{
+    return (mwd_slot *)(board->queues + board->groups);
+}
+
+static inline uint32_t mwd_serial_of(uint64_t word)
+{
+    return word >> 32;
+}
+
+static inline unsigned mwd_state_of(uint64_t word)
+{
+    return word >> 16 & 0xffff;
+}
+
+static inline unsigned mwd_permits_of(uint64_t word)
+{
+    return word & 0xffff;
+}
+
+static inline uint64_t mwd_word(uint32_t serial, unsigned state, unsigned permits)
+{
+    return (uint64_t)serial << 32 | (uint64_t)state << 16 | permits;
+}
+
+#endif

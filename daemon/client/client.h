@@ -1,0 +1,56 @@
+/* The client: how a child of Apache's has a request run by a daemon process. Plain C, without Apache's and CPython's headers; on the steady
+ * path of a request, so that nothing here enters Go. */
+#ifndef MWD_CLIENT_H
+#define MWD_CLIENT_H
+
+#include <stdbool.h>
+
+#include "../../interp/gateway.h"
+#include "../board.h"
+
+/* A process group as this child sees it: made by Go from the configuration, immutable, never freed. Times are in milliseconds; 0 is no
+ * limit unless noted. */
+typedef struct mwd_group {
+    const char *name;
+    const char *socket;          /* path of its processes' sockets without the serial: "%s.%u.sock" */
+    mwd_board *board;
+    uint32_t number;             /* of its queue on the board */
+    uint32_t backlog;            /* requests that may wait */
+    uint32_t uid;                /* of its processes */
+    int64_t connect_timeout;     /* 0: one attempt */
+    int64_t socket_timeout;      /* of one read or write; 0: the server's Timeout, which the caller gives */
+    int64_t queue_timeout;       /* since the request was received */
+    int64_t flush_delay;         /* 0: flush whenever the process has nothing more at the moment */
+    size_t response_buffer;      /* bytes of the answer after which a flush is forced */
+    size_t header_buffer;        /* longest header line plus 2 */
+    int send_buffer, receive_buffer; /* of the socket; 0: the system's */
+    unsigned processes;          /* configured */
+    struct mwd_pool *pool;       /* connections, mwd_pool_new() */
+} mwd_group;
+
+struct mwd_pool *mwd_pool_new(void); /* NULL: out of memory */
+
+/* What the client tells of a request beside its outcome. */
+typedef struct mwd_report {
+    int code;              /* WSGI#### of what went wrong here, 0 if nothing did */
+    char detail[256];      /* what it says, for Go's wording (module.Fault) */
+    unsigned connects, restarts; /* attempts to get a process, and processes that sent the request back */
+    double queue_start;    /* seconds since the epoch */
+} mwd_report;
+
+/* What a transport has to do in addition when the answer comes from a daemon process: both are called before anything of the answer is
+ * handed to it. */
+typedef struct mwd_hooks {
+    /* Looks at status and headers before they count. 0: go on; otherwise an HTTP status: the answer is dropped, and mwd_run() returns it.
+     * headers: NULL-terminated pairs of name and value. */
+    int (*inspect)(void *transport, int status, const char *const *headers);
+} mwd_hooks;
+
+/* Runs one request in a process of the group, like mw_run(): the answer goes to call->ops, the result is one of its. On a failure of
+ * the way to the process, report->code says which; the result is then MW_CUT if something of the answer was handed over, and otherwise
+ * the status that Go's wording of the code will give (the caller asks for it): 0 here. timeout: the server's, in milliseconds. */
+int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64_t timeout, mwd_report *report);
+
+/* Closes every connection of a forked copy's parent: for a copy of Apache's child. */
+
+#endif

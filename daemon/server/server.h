@@ -1,0 +1,90 @@
+/* The server: the request threads of a daemon process. C threads that wait in epoll themselves and run requests through the gateway; Go decides
+ * when they start and stop, and watches them through mwd_watch. */
+#ifndef MWD_SERVER_H
+#define MWD_SERVER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../interp/gateway.h"
+#include "../board.h"
+
+/* What Go can see of a request thread at any time. Times are nanoseconds of CLOCK_MONOTONIC. Written by the thread. */
+enum { MWD_IDLE, MWD_READING, MWD_RUNNING };
+typedef struct mwd_watch {
+    _Atomic int64_t since;      /* when its request was picked up; 0: it has none */
+    _Atomic uint64_t request;   /* counts its requests: tells one from the next */
+    _Atomic uint64_t python_id; /* threading.get_ident() of the thread, for what is raised in it */
+    char group[128];            /* application group of the request, cut; valid while since is set */
+    char uri[256];              /* its URI, cut; the same */
+} mwd_watch;
+
+/* Everything that Go decides before the threads start. Lives as long as the process. */
+typedef struct mwd_server_options {
+    int listener;               /* non-blocking, listening */
+    uint32_t peer_uid;          /* who may connect beside root: the user of Apache's children */
+    mwd_board *board;
+    uint32_t slot, queue, serial;
+    unsigned threads;
+    size_t stack_size;          /* of a thread, 0: the system's */
+    unsigned flags;             /* MW_CALL_MULTITHREAD, _MULTIPROCESS, _RUN_ONCE: facts of this group */
+    int64_t socket_timeout;     /* of one read or write, milliseconds */
+    int64_t queue_timeout;      /* milliseconds, 0: none */
+    uint64_t maximum_requests;  /* 0: none */
+    const char *process_group;
+    const char *chroot;         /* NULL: none */
+    int wake;                   /* an eventfd for Go: written when `events` changes */
+} mwd_server_options;
+
+/* What C counts and Go interprets. */
+enum {
+    MWD_EVENT_MAXIMUM_REQUESTS = 1, /* that many are done */
+    MWD_EVENT_SCRIPT_CHANGED = 2,   /* a request found its script changed, and was sent back */
+    MWD_EVENT_LOADED = 4,           /* a script was loaded for the first time */
+    MWD_EVENT_FINISHED = 8,         /* a request has ended; only while `report_end` is set */
+    MWD_EVENT_FIRST = 16,           /* the first request is there */
+};
+typedef struct mwd_state {
+    _Atomic uint32_t events;        /* MWD_EVENT_*, cleared by Go */
+    _Atomic uint32_t report_end;    /* set by Go while it waits for requests to end */
+    _Atomic uint64_t started, finished; /* requests */
+    _Atomic int64_t active;         /* when the application last did something: time of its start, a read, a block of output */
+    _Atomic int connections;
+    mwd_watch *threads;             /* options.threads of them */
+} mwd_state;
+extern mwd_state mwd_this;
+
+/* Starts the request threads. NULL, or a static text that says what failed. */
+const char *mwd_server_start(const mwd_server_options *options);
+/* No further requests: closes the listener and idle connections, and lets each thread end when it is done with its request. Does not wait. */
+void mwd_server_stop(void);
+/* Request threads that have not ended. */
+int mwd_server_running(void);
+
+/* The mw_ops of requests; with transport NULL, and in a forked copy, records go to the error log, descriptor 2. */
+extern const mw_ops mwd_server_ops;
+
+/* How records outside requests look: the pieces of ErrorLogFormat that can be filled in here. Set once, before anything is logged. */
+typedef enum mwd_log_piece_kind {
+    MWD_LOG_TEXT, MWD_LOG_TIME, MWD_LOG_TIME_MICROSECONDS, MWD_LOG_TIME_COMPACT, MWD_LOG_LEVEL, MWD_LOG_PID, MWD_LOG_TID, MWD_LOG_MODULE, MWD_LOG_MESSAGE,
+} mwd_log_piece_kind;
+typedef struct mwd_log_piece {
+    mwd_log_piece_kind kind;
+    const char *text;
+} mwd_log_piece;
+typedef struct mwd_log_format {
+    const mwd_log_piece *pieces;
+    size_t n;
+    int level;                  /* LogLevel of this module, syslog's number */
+} mwd_log_format;
+void mwd_log_set_format(const mwd_log_format *format);
+/* One record to descriptor 2, in any thread and in a forked copy. */
+void mwd_log_write(int level, const char *text, size_t n);
+
+/* signals.c. Installs handlers that write the number of the signal, one byte, to the descriptor, or end a forked copy of the process with
+ * status 255: Go's own handlers would swallow the signal there. 0, or an errno. */
+int mwd_signals_catch(const int *signals, size_t n, int fd);
+
+#endif

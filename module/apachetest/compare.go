@@ -99,9 +99,13 @@ func (p *Pair) Compare(t testing.TB, c Comparison) Exchange {
 	request := c.Request
 	classic := p.Classic.Ask(t, request, c.LogFile, c.Logs)
 	ours := p.Ours.Ask(t, request, c.LogFile, c.Logs)
+	name := inEmbeddedMode + c.Name
+	if p.Ours.config.Daemon != "" {
+		name = inDaemonMode + c.Name
+	}
 	var unlisted []string
 	for _, found := range p.compare(classic, ours) {
-		if !glob(strings.Join(c.Ignore, ", "), found.Subject) && !p.Differences.Allows(found, c.Name) {
+		if !glob(strings.Join(c.Ignore, ", "), found.Subject) && !p.Differences.Allows(found, name) {
 			unlisted = append(unlisted, found.String())
 		}
 	}

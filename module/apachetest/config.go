@@ -87,6 +87,10 @@ type Config struct {
 	Module Module // default: Ours()
 	Mode   Mode
 
+	// Daemon is the options of a WSGIDaemonProcess in which the whole server's applications run ("processes=2 threads=1");
+	// "" runs them embedded. The group is called ProcessGroup.
+	Daemon string
+
 	// Modules are further Apache modules by short name ("rewrite", "cgid"); authz_core and alias are always loaded.
 	Modules []string
 

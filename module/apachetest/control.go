@@ -94,6 +94,7 @@ func (s *Server) finish(t testing.TB) {
 	} else {
 		s.Stop(t)
 		s.examineLog(t)
+		s.examineRemains(t)
 	}
 	if t.Failed() {
 		t.Logf("--- %s, %s, %s ---\nconfiguration:\n%s\nerror log (end):\n%s",

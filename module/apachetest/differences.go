@@ -16,7 +16,7 @@ import (
 type Difference struct {
 	ID      string
 	Subject string // glob: status, reason, header:NAME, environ:KEY, body, log, framing, ending, interim
-	Cases   string // glob over case names, "*" also matches "/"
+	Cases   string // globs over case names, "*" also matches "/"; "daemon:" or "embedded:" before one limits it to that mode
 	Classic string // what the oracle has ("4.9.4: ..." if only that release has it); text in backticks must match (a glob, or "absent"), other words are for readers
 	Ours    string
 	Reason  string
@@ -112,8 +112,27 @@ func (d *Differences) Allows(found Found, caseName string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, row := range d.rows {
-		if glob(row.Subject, found.Subject) && glob(row.Cases, caseName) && cellMatches(row.Classic, found.Classic) && cellMatches(row.Ours, found.Ours) {
+		if glob(row.Subject, found.Subject) && caseMatches(row.Cases, caseName) && cellMatches(row.Classic, found.Classic) && cellMatches(row.Ours, found.Ours) {
 			row.used = true
+			return true
+		}
+	}
+	return false
+}
+
+// The modes that begin the name of a case, and may begin a pattern for it.
+const (
+	inDaemonMode   = "daemon:"
+	inEmbeddedMode = "embedded:"
+)
+
+func caseMatches(patterns, caseName string) bool {
+	for _, pattern := range strings.Split(patterns, ", ") {
+		name := caseName
+		if !strings.HasPrefix(pattern, inDaemonMode) && !strings.HasPrefix(pattern, inEmbeddedMode) {
+			name = strings.TrimPrefix(strings.TrimPrefix(name, inDaemonMode), inEmbeddedMode)
+		}
+		if glob(pattern, name) {
 			return true
 		}
 	}

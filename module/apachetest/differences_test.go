@@ -6,6 +6,7 @@ const exampleTable = `
 | id | subject | cases | classic | ours | reason |
 |----|---------|-------|---------|------|--------|
 | D1 | ` + "`environ:PATH*`" + ` | * | present | ` + "`absent`" + ` | removed in 6.0 |
+| D3 | reason | daemon:gateway/* | a | b | why |
 | D2 | status | gateway/odd, mount/* | ` + "`500`" + ` | anything | why \| because |
 `
 
@@ -26,6 +27,11 @@ func TestListedDifferencesAreAllowedOnlyWhereTheyAreListed(t *testing.T) {
 		{Found{"status", "404", "200"}, "gateway/odd", false},
 		{Found{"status", "500", "200"}, "gateway/even", false},
 		{Found{"body", "a", "b"}, "gateway/odd", false},
+		{Found{"reason", "a", "b"}, "embedded:gateway/odd", false},
+		{Found{"reason", "a", "b"}, "daemon:gateway/odd", true},
+		{Found{"reason", "a", "b"}, "daemon:mount/odd", false},
+		{Found{"status", "500", "200"}, "daemon:gateway/odd", true},
+		{Found{"status", "500", "200"}, "embedded:mount/odd", true},
 	} {
 		if got := d.Allows(c.found, c.caseName); got != c.want {
 			t.Errorf("%v in %s: %v", c.found, c.caseName, got)

@@ -25,6 +25,9 @@
 //	{{port "x"}} another free port, named x; Server.PortOf("x") tells it to the test
 //	{{.MPM}}, {{.Module}}, {{.Classic}} (true for the oracle), {{.Data}} (whatever the test puts there)
 //
+// Daemon mode: Config.Daemon has the options of a process group for the whole server. Server.Supervisors, Server.DaemonProcesses and
+// Server.Holdings look at its processes; a server that leaves a process or a socket behind when it stops fails its test.
+//
 // Start modes: Foreground (default), Daemonized (-k start), Single (-X). Signals: Server.Graceful, Restart,
 // GracefulStop, Stop; each waits, with a deadline, until it has happened. After a start or a restart the server accepts
 // connections. Server.Children, ResidentKB, OpenFiles and Threads look at its processes; Server.Log, WaitLog and

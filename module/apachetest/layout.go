@@ -41,9 +41,14 @@ DocumentRoot "{{.Htdocs}}"
 // ownPart separates the basic settings from the test's own, which alone are shown when it fails.
 const ownPart = "# --- the test's own ---\n"
 
+// daemonPart makes daemon mode of Config.Daemon.
+const daemonPart = `{{if .Daemon}}WSGIDaemonProcess ` + ProcessGroup + ` {{.Daemon}}
+WSGIProcessGroup ` + ProcessGroup + `
+{{end}}`
+
 // fields is what the templates see.
 type fields struct {
-	Root, Apps, Htdocs, Var, LogLevel, User, Tuning, Module, ModulesDir string
+	Root, Apps, Htdocs, Var, LogLevel, User, Tuning, Module, ModulesDir, Daemon string
 
 	Port          int
 	MPM           MPM
@@ -69,7 +74,7 @@ func (s *Server) write() error {
 	}
 	data := fields{
 		Root: s.Root, Apps: s.Root + "/apps", Htdocs: s.Root + "/htdocs", Var: s.Root + "/var",
-		LogLevel: c.LogLevel, Tuning: c.Tuning, Module: modulePath, ModulesDir: modulesDir,
+		LogLevel: c.LogLevel, Tuning: c.Tuning, Module: modulePath, ModulesDir: modulesDir, Daemon: c.Daemon,
 		Port: port, MPM: c.MPM, Classic: c.Module.Name == "classic", Data: c.Data,
 		LoadModules: append([]string{"mpm_" + string(c.MPM), "authz_core", "alias"}, c.Modules...),
 	}
@@ -88,7 +93,7 @@ func (s *Server) write() error {
 			return err
 		}
 	}
-	conf, err := s.render("httpd.conf", basics+c.Conf+"\n", data)
+	conf, err := s.render("httpd.conf", basics+daemonPart+c.Conf+"\n", data)
 	if err != nil {
 		return err
 	}

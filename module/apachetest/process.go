@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -112,8 +113,13 @@ func Eventually(t interface {
 // Pid is the process id of Apache's parent process (with -X: of the only process).
 func (s *Server) Pid() int { return s.parent.pid }
 
-// Children returns the ids of the parent's direct children: Apache's worker processes, and with mod_cgid its daemon.
+// Children returns the ids of the parent's direct children that are Apache's: its worker processes, and with mod_cgid its daemon.
+// The classic module's daemon processes are among them, ours are not.
 func (s *Server) Children() []int {
+	return slices.DeleteFunc(s.directChildren(), isDaemonBinary)
+}
+
+func (s *Server) directChildren() []int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.parent.pid, s.parent.pid))
 	var ids []int
 	if err != nil { // a kernel without that file, or the parent has gone
@@ -130,12 +136,28 @@ func (s *Server) Children() []int {
 	return ids
 }
 
-// members are all living processes of the server's process group, the parent included.
+// members are all living processes of the server's process group, the parent included, and whatever descends from them.
 func (s *Server) members() []process {
 	if s.parent.pid == 0 {
 		return nil
 	}
-	return processes(func(_ int, st stat) bool { return st.group == s.parent.pid })
+	parents := map[int]int{}
+	var found []process
+	member := map[int]bool{}
+	others := processes(func(pid int, st stat) bool {
+		parents[pid] = st.parent
+		member[pid] = st.group == s.parent.pid
+		return true
+	})
+	for _, p := range others {
+		for pid := p.pid; pid > 1; pid = parents[pid] {
+			if member[pid] {
+				found = append(found, p)
+				break
+			}
+		}
+	}
+	return found
 }
 
 // Alive tells whether a process (one of Children, say) is still running.

@@ -1,0 +1,32 @@
+package daemon
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"modwsgi/directives"
+)
+
+// SocketBase is the path that the sockets of a group's processes have in common: the client in Apache's children and the supervisor make
+// it from the same recording. group is the index in ProcessSettings.Groups.
+func SocketBase(c *directives.Config, group int) string {
+	return fmt.Sprintf("%s.%s.%s.%d", socketPrefix(c), c.Facts["parent_pid"], c.Facts["generation"], group+1)
+}
+
+// SocketPath is the socket of one process. client.c makes the same of the base.
+func SocketPath(base string, serial uint32) string { return fmt.Sprintf("%s.%d.sock", base, serial) }
+
+// socketPrefix resolves WSGISocketPrefix as text: "run/" is a folder, "run/wsgi" the beginning of a name.
+func socketPrefix(c *directives.Config) string {
+	prefix := c.Process.SocketPrefix
+	switch {
+	case prefix == "":
+		return filepath.Join(c.Facts["runtime_dir"], "wsgi")
+	case filepath.IsAbs(prefix):
+		return prefix
+	case strings.HasSuffix(prefix, "/"):
+		return filepath.Join(c.Facts["server_root"], prefix) + "/"
+	}
+	return filepath.Join(c.Facts["server_root"], prefix)
+}

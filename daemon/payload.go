@@ -37,12 +37,14 @@ type Request struct {
 	Start, Queued uint64 // microseconds since the epoch: received by Apache, sent to the daemon process
 	ContentLength int64  // of the body, -1: unknown
 	Flags         uint32 // as MW_CALL_* of interp/gateway.h
+	Complete      bool   // Window is all of the body
 
 	ApplicationGroup, Script, Callable, Resource string
 	Environ                                      []Pair
+	Window                                       []byte // what had arrived of the body
 }
 
-const requestFixed = 8 + 8 + 8 + 4 + 4*4 + 4
+const requestFixed = 8 + 8 + 8 + 4 + 4 + 4*stringFixed + 4 + stringFixed
 
 const noValue = math.MaxUint32 // in place of the length of a None
 
@@ -54,6 +56,11 @@ func AppendRequest(b []byte, r *Request) ([]byte, error) {
 		b = binary.LittleEndian.AppendUint64(b, r.Queued)
 		b = binary.LittleEndian.AppendUint64(b, uint64(r.ContentLength))
 		b = binary.LittleEndian.AppendUint32(b, r.Flags)
+		var complete uint32
+		if r.Complete {
+			complete = 1
+		}
+		b = binary.LittleEndian.AppendUint32(b, complete)
 		for _, s := range []string{r.ApplicationGroup, r.Script, r.Callable, r.Resource} {
 			b = appendString(b, s)
 		}
@@ -66,7 +73,7 @@ func AppendRequest(b []byte, r *Request) ([]byte, error) {
 			}
 			b = appendString(b, string(p.Value))
 		}
-		return b
+		return appendString(b, string(r.Window))
 	})
 	if size := len(b) - start - HeaderSize; size > MaxRequest {
 		return b[:start], fmt.Errorf("the request's environ has %d bytes, a daemon process takes %d", size, MaxRequest)
@@ -78,14 +85,20 @@ func AppendRequest(b []byte, r *Request) ([]byte, error) {
 func ParseRequest(payload []byte) (*Request, error) {
 	p := parser{rest: payload}
 	r := &Request{Start: p.uint64(), Queued: p.uint64(), ContentLength: int64(p.uint64()), Flags: p.uint32()}
+	complete := p.uint32()
+	r.Complete = complete == 1
 	r.ApplicationGroup, r.Script, r.Callable, r.Resource = p.string(), p.string(), p.string(), p.string()
 	n := p.uint32()
-	if p.failed || uint64(n)*8 > uint64(len(p.rest)) || r.ContentLength < -1 {
+	if p.failed || uint64(n)*8 > uint64(len(p.rest)) || r.ContentLength < -1 || complete > 1 {
 		return nil, fmt.Errorf("%w: a request of %d bytes", errGarbage, len(payload))
 	}
 	r.Environ = make([]Pair, n)
 	for i := range r.Environ {
 		r.Environ[i] = Pair{Key: p.string(), Value: p.value()}
+	}
+	r.Window = p.value()
+	if len(r.Window) > FirstWindow || r.Window == nil {
+		p.failed = true
 	}
 	return r, p.end("request")
 }
@@ -189,7 +202,7 @@ func ParseLog(payload []byte) (LogRecord, error) {
 	return LogRecord{Level: payload[0], Text: string(payload[1:])}, nil
 }
 
-// AppendWant appends a Want frame: n bytes more may be sent.
+// AppendWant appends a Want frame: the application waits for n bytes or fewer. Body, BodyEnd or BodyFailed answers it.
 func AppendWant(b []byte, n uint32) []byte {
 	return appendFrame(b, Want, func(b []byte) []byte { return binary.LittleEndian.AppendUint32(b, n) })
 }
@@ -197,11 +210,17 @@ func AppendWant(b []byte, n uint32) []byte {
 // ParseWant reads the payload of a Want.
 func ParseWant(payload []byte) (uint32, error) {
 	p := parser{rest: payload}
-	return p.uint32(), p.end("want")
+	n := p.uint32()
+	p.failed = p.failed || n > MaxPayload
+	return n, p.end("want")
 }
 
+const stringFixed = 4 + 1
+
+// appendString appends the length, the bytes and a NUL, which makes it a string of C's where it lies.
 func appendString(b []byte, s string) []byte {
-	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+	b = append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+	return append(b, 0)
 }
 
 // A parser takes a payload apart. After a failure everything reads as zero, and end reports it.
@@ -229,7 +248,11 @@ func (p *parser) bytes(n uint32) []byte {
 		p.failed = true
 		return nil
 	}
-	return append([]byte{}, p.take(int(n))...)
+	taken := append([]byte{}, p.take(int(n))...)
+	if end := p.take(1); len(end) != 1 || end[0] != 0 {
+		p.failed = true
+	}
+	return taken
 }
 
 func (p *parser) string() string { return string(p.bytes(p.uint32())) }

@@ -12,9 +12,9 @@ const Version = 1
 // Limits that both ends hold the other one to. A frame beyond them is garbage, and the connection is closed.
 const (
 	HeaderSize  = 8        // bytes of a frame's header
-	MaxRequest  = 16 << 20 // payload of REQUEST, bytes: the environ of a request
+	MaxRequest  = 16 << 20 // payload of RequestHead, bytes: the environ of a request and the first window of its body
 	MaxPayload  = 1 << 20  // payload of every other frame, bytes
-	FirstWindow = 64 << 10 // bytes of the request body that may be sent before the first WANT
+	FirstWindow = 64 << 10 // bytes of the request body that travel with RequestHead at most
 )
 
 // A Type says what a frame is. The numbers are part of the protocol; those from 0x80 on come from the daemon process.
@@ -23,13 +23,12 @@ type Type uint8
 const (
 	ClientHello Type = 0x01 // Hello
 	RequestHead Type = 0x02 // Request
-	Body        Type = 0x03 // bytes of the request body; never more than was wanted
-	BodyEnd     Type = 0x04 // empty: the request body is complete
-	BodyFailed  Type = 0x05 // Failure: the client's body can't be read
-	Cancel      Type = 0x06 // empty: the client has gone, nobody reads the answer
+	Body        Type = 0x03 // bytes of the request body: an answer to Want, and never more than was wanted
+	BodyEnd     Type = 0x04 // empty, an answer to Want: the request body is complete
+	BodyFailed  Type = 0x05 // Failure, an answer to Want: the client's body can't be read
 
 	ServerHello Type = 0x81 // Hello
-	Want        Type = 0x82 // uint32: so many bytes more of the request body may be sent
+	Want        Type = 0x82 // uint32: the application waits for that many bytes of the request body, or fewer
 	Start       Type = 0x83 // Answer: status and headers
 	Data        Type = 0x84 // bytes of the answer's body; FlagFlush
 	File        Type = 0x85 // FileRange, with a descriptor as SCM_RIGHTS on the first byte of the frame
@@ -37,6 +36,7 @@ const (
 	End         Type = 0x87 // empty: the answer is complete; FlagShort
 	Abort       Type = 0x88 // Failure after Start: the answer must look cut
 	Fail        Type = 0x89 // Failure instead of Start: Apache answers with its page for the status
+	Again       Type = 0x8a // empty, instead of Start: this process is to be replaced, another one shall get the request
 )
 
 // Flags of a frame's header.
@@ -61,19 +61,19 @@ var layouts = map[Type]struct {
 }{
 	ClientHello: {min: helloSize, max: helloSize},
 	RequestHead: {min: requestFixed, max: MaxRequest},
-	Body:        {min: 1, max: MaxPayload},
+	Body:        {min: 0, max: MaxPayload},
 	BodyEnd:     {},
 	BodyFailed:  {min: 2, max: MaxPayload},
-	Cancel:      {},
 	ServerHello: {min: helloSize, max: helloSize},
 	Want:        {min: 4, max: 4},
-	Start:       {min: 16, max: MaxPayload},
+	Start:       {min: 17, max: MaxPayload},
 	Data:        {min: 1, max: MaxPayload, flags: FlagFlush},
 	File:        {min: 16, max: 16},
 	Log:         {min: 1, max: MaxPayload},
 	End:         {flags: FlagShort},
 	Abort:       {min: 2, max: MaxPayload},
 	Fail:        {min: 2, max: MaxPayload},
+	Again:       {},
 }
 
 // AppendHeader appends the header of a frame.

@@ -18,9 +18,9 @@ func samples(t testing.TB) []struct {
 	frame []byte
 } {
 	request, err := AppendRequest(nil, &Request{
-		Start: 1_700_000_000_000_001, Queued: 1_700_000_000_000_002, ContentLength: 3, Flags: 5,
+		Start: 1_700_000_000_000_001, Queued: 1_700_000_000_000_002, ContentLength: 3, Flags: 5, Complete: true,
 		ApplicationGroup: "group", Script: "/srv/app.wsgi", Callable: "application", Resource: "/srv/app.wsgi",
-		Environ: []Pair{{"PATH_INFO", []byte("/\xe9")}, {"EMPTY", []byte{}}, {"NONE", nil}},
+		Environ: []Pair{{"PATH_INFO", []byte("/\xe9")}, {"EMPTY", []byte{}}, {"NONE", nil}}, Window: []byte("abc"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +35,6 @@ func samples(t testing.TB) []struct {
 		{"body", append(AppendHeader(nil, Header{Type: Body, Length: 3}), "abc"...)},
 		{"body end", empty(BodyEnd, 0)},
 		{"body failed", AppendFailure(nil, BodyFailed, Failure{408, "too slow"})},
-		{"cancel", empty(Cancel, 0)},
 		{"server hello", AppendHello(nil, ServerHello)},
 		{"want", AppendWant(nil, 65536)},
 		{"start", AppendStart(nil, &Answer{Status: 200, Line: "200 OK", ContentLength: -1, Headers: []Field{{"X-A", "1"}, {"X-A", ""}}})},
@@ -46,6 +45,7 @@ func samples(t testing.TB) []struct {
 		{"end short", empty(End, FlagShort)},
 		{"abort", AppendFailure(nil, Abort, Failure{500, "ValueError"})},
 		{"fail", AppendFailure(nil, Fail, Failure{404, ""})},
+		{"again", empty(Again, 0)},
 	}
 }
 
@@ -124,7 +124,7 @@ func TestEveryFrameIsReadAsItWasWritten(t *testing.T) {
 }
 
 func TestNoneAndEmptyStayApart(t *testing.T) {
-	want := &Request{ContentLength: -1, Environ: []Pair{{"A", nil}, {"B", []byte{}}}}
+	want := &Request{ContentLength: -1, Environ: []Pair{{"A", nil}, {"B", []byte{}}}, Window: []byte{}}
 	frame, err := AppendRequest(nil, want)
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func TestTruncatedAndLengthenedFramesAreRefused(t *testing.T) {
 
 func TestHeadersBeyondTheirLimitsAreRefused(t *testing.T) {
 	for _, h := range []Header{
-		{Type: 0}, {Type: 0x80}, {Type: 0x7f, Length: 1}, {Type: Body}, {Type: Body, Length: MaxPayload + 1}, {Type: BodyEnd, Length: 1},
+		{Type: 0}, {Type: 0x80}, {Type: 0x7f, Length: 1}, {Type: Body, Length: MaxPayload + 1}, {Type: BodyEnd, Length: 1},
 		{Type: RequestHead, Length: MaxRequest + 1}, {Type: Want, Length: 5}, {Type: Data, Length: 1, Flags: 0x80}, {Type: End, Flags: FlagFlush << 3},
 	} {
 		if got, err := ParseHeader([HeaderSize]byte(AppendHeader(nil, h))); !errors.Is(err, errGarbage) {

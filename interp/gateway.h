@@ -34,9 +34,10 @@ typedef struct mw_ops {
     /* Sends a block of the body; with `flush`, returns when the client's socket has taken it. Blocks. 0, or -1 when the
      * client is gone. The data is the caller's again on return. */
     int (*write)(void *transport, const char *data, size_t n, int flush, const char **reason);
-    /* Sends length bytes of a regular file from offset on. Leaves descriptor and position as they were. Blocks. 0, -1 when the
-     * client is gone, or -2 when the file can't be sent. */
-    int (*send_file)(void *transport, int fd, int64_t offset, int64_t length, const char **reason);
+    /* Sends length bytes of a regular file from offset on. Leaves descriptor and position as they were; with `own`, the descriptor is
+     * the transport's to close, whatever the result, and nobody else uses its position. Blocks. 0, -1 when the client is gone, or -2 when
+     * the file can't be sent. */
+    int (*send_file)(void *transport, int fd, int64_t offset, int64_t length, int own, const char **reason);
 
     /* Writes one record (no newline in it, n bytes) to the error log of the request, or of the server if transport is
      * NULL. Works on any thread and in a forked copy of the process; never enters Go. */
@@ -54,6 +55,7 @@ enum {
     MW_CALL_MULTIPROCESS = 4, /* wsgi.multiprocess */
     MW_CALL_RUN_ONCE = 8,     /* wsgi.run_once */
     MW_CALL_HTTPS = 16,       /* wsgi.url_scheme is https */
+    MW_CALL_RESTART = 32,     /* a script that has changed is not loaded again: the request is for another process, MW_AGAIN */
 };
 
 #define MW_MTIME_UNKNOWN INT64_MIN
@@ -80,6 +82,7 @@ enum {
     MW_ANSWERED = 0, /* status, headers and body were handed to the transport; it ends the answer */
     MW_CUT = -1,     /* failed after the headers: the transport must break the connection so that the client can tell */
     MW_SHORT = -2,   /* like MW_ANSWERED, but the body is shorter than the Content-Length that was announced */
+    MW_AGAIN = -3,   /* nothing was done: the script has changed, see MW_CALL_RESTART */
     /* otherwise: an HTTP status; nothing was handed over, the transport answers with its own page for it */
 };
 

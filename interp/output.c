@@ -136,7 +136,7 @@ static int send_file(mw_request *request, int fd, int64_t offset, int64_t size)
     if (!mw_io_begin(request))
         return -1;
     Py_BEGIN_ALLOW_THREADS
-    failed = call->ops->send_file(call->transport, fd, offset, available, &reason);
+    failed = call->ops->send_file(call->transport, fd, offset, available, 0, &reason);
     Py_END_ALLOW_THREADS
     request->gone = failed == -1;
     mw_io_end(request);

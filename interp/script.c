@@ -186,6 +186,11 @@ PyObject *mw_script_dict(mw_request *request, int *status)
         return NULL;
     }
     bool current = module && is_current(request, module), stale = current && wants_reload(request, module);
+    if (module && (!current || stale) && request->call->flags & MW_CALL_RESTART) {
+        Py_DECREF(module);
+        *status = MW_AGAIN;
+        return NULL;
+    }
     if (!current || stale) {
         PyObject *loaded = load_once(request, script, module, stale, status);
         Py_XDECREF(module);

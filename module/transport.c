@@ -152,7 +152,8 @@ static int write_body(void *transport, const char *data, size_t n, int flush, co
 {
     mw_exchange *x = transport;
     apr_bucket_alloc_t *alloc = x->r->connection->bucket_alloc;
-    add(x, apr_bucket_transient_create(data, n, alloc)); /* whoever keeps it copies it */
+    if (n > 0)
+        add(x, apr_bucket_transient_create(data, n, alloc)); /* whoever keeps it copies it */
     x->unsent = flush ? 0 : x->unsent + n;
     if (flush)
         add(x, apr_bucket_flush_create(alloc));
@@ -167,11 +168,14 @@ static apr_status_t close_descriptor(void *fd)
 
 /* A descriptor of our own for the application's file, so that Apache may send it after the application has closed its own, and from a
  * position of its own. Sharing one descriptor's position is the fallback where the file can't be opened again. */
-static int own_descriptor(mw_exchange *x, int fd, bool *shared)
+static int own_descriptor(mw_exchange *x, int fd, int given, bool *shared)
 {
     char path[64];
-    apr_snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int own = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int own = fd;
+    if (!given) {
+        apr_snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        own = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    }
     *shared = own < 0;
     if (own < 0)
         own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -180,13 +184,13 @@ static int own_descriptor(mw_exchange *x, int fd, bool *shared)
     return own;
 }
 
-static int send_file(void *transport, int fd, int64_t offset, int64_t length, const char **reason)
+static int send_file(void *transport, int fd, int64_t offset, int64_t length, int given, const char **reason)
 {
     mw_exchange *x = transport;
     request_rec *r = x->r;
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
     bool shared;
-    int own = own_descriptor(x, fd, &shared);
+    int own = own_descriptor(x, fd, given, &shared);
     if (own < 0) {
         *reason = strerror(errno);
         return -2;

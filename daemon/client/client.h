@@ -15,6 +15,7 @@ typedef struct mwd_group {
     const char *socket;          /* path of its processes' sockets without the serial: "%s.%u.sock" */
     mwd_board *board;
     uint32_t number;             /* of its queue on the board */
+    uint32_t first_slot, slots;  /* its slots there; not read from the board, which others can write to */
     uint32_t backlog;            /* requests that may wait */
     uint32_t uid;                /* of its processes */
     int64_t connect_timeout;     /* 0: one attempt */
@@ -28,7 +29,8 @@ typedef struct mwd_group {
     struct mwd_pool *pool;       /* connections, mwd_pool_new() */
 } mwd_group;
 
-struct mwd_pool *mwd_pool_new(void); /* NULL: out of memory */
+/* Connections to the processes in so many slots of the board. NULL: out of memory. */
+struct mwd_pool *mwd_pool_new(uint32_t slots);
 
 /* What the client tells of a request beside its outcome. */
 typedef struct mwd_report {
@@ -50,7 +52,5 @@ typedef struct mwd_hooks {
  * the way to the process, report->code says which; the result is then MW_CUT if something of the answer was handed over, and otherwise
  * the status that Go's wording of the code will give (the caller asks for it): 0 here. timeout: the server's, in milliseconds. */
 int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64_t timeout, mwd_report *report);
-
-/* Closes every connection of a forked copy's parent: for a copy of Apache's child. */
 
 #endif

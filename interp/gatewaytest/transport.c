@@ -176,7 +176,7 @@ static int write_body(void *transport, const char *data, size_t n, int flush, co
     return all ? 0 : -1;
 }
 
-static int send_file(void *transport, int fd, int64_t offset, int64_t length, const char **reason)
+static int send_file(void *transport, int fd, int64_t offset, int64_t length, int own, const char **reason)
 {
     gt_exchange *x = transport;
     if (!enter(x, true)) {
@@ -198,6 +198,8 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, co
         offset += got;
         n -= got;
     }
+    if (own)
+        close(fd);
     leave(x);
     return result;
 }

@@ -1,0 +1,555 @@
+/* One request on its way to a daemon process and back. In C because it is the steady path. */
+#include "client.h"
+#include "pool.h"
+#include "queue.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* A request while it is here. On the stack of mwd_run(). */
+typedef struct journey {
+    const mwd_group *group;
+    mw_call *call;
+    const mwd_hooks *hooks;
+    mwd_report *report;
+    int64_t timeout;             /* milliseconds */
+    mwd_scratch *scratch;
+    mwd_claim claim;
+    mwd_connection *connection;
+    int descriptor;              /* that came with the last bytes, -1: none */
+    bool started;                /* START was seen */
+    int dropped;                 /* the answer is not wanted: the status that takes its place, 0 if it is */
+    bool flush_wanted;           /* the application waits for its block to be sent */
+    size_t unflushed;            /* bytes handed to the transport since it was told to flush */
+    bool gone;                   /* the client is */
+} journey;
+
+/* Outcomes of a step beside those of mw_run(). */
+enum { GO_ON = -100, ANOTHER_PROCESS = -101, LOST = -102 /* report->code says why */ };
+
+static int lost(journey *j, int code, const char *detail)
+{
+    j->report->code = code;
+    snprintf(j->report->detail, sizeof j->report->detail, "%s", detail);
+    return LOST;
+}
+
+/* ---- The request ---- */
+
+static void build_request(journey *j)
+{
+    const mw_call *call = j->call;
+    mwd_buffer *b = &j->scratch->request;
+    bool complete = call->content_length == 0;
+    b->n = 0;
+    mwd_grow(b, MWD_HEADER);
+    mwd_add64(b, (uint64_t)(call->request_start * 1e6 + 0.5));
+    mwd_add64(b, (uint64_t)(j->report->queue_start * 1e6 + 0.5));
+    mwd_add64(b, (uint64_t)call->content_length);
+    mwd_add32(b, call->flags);
+    size_t at_complete = b->n;
+    mwd_add32(b, complete);
+    mwd_add_string(b, call->application_group);
+    mwd_add_string(b, call->script);
+    mwd_add_string(b, call->callable);
+    mwd_add_string(b, call->resource);
+    mwd_add32(b, call->n_environ);
+    for (size_t i = 0; i < call->n_environ; i++) {
+        mwd_add_string(b, call->environ[i].key);
+        mwd_add_string(b, call->environ[i].value);
+    }
+    size_t at_window = b->n;
+    mwd_add32(b, 0);
+    long got = 0;
+    if (!complete) {
+        const char *reason;
+        unsigned char *window = mwd_grow(b, MWD_FIRST_WINDOW);
+        got = window ? call->ops->read(call->transport, (char *)window, MWD_FIRST_WINDOW, 0, &reason) : 0;
+        complete = got == 0 || (got > 0 && got == call->content_length);
+        if (window)
+            b->n -= MWD_FIRST_WINDOW - (got > 0 ? got : 0); /* a failure is told when the application reads */
+    }
+    unsigned char *end = mwd_grow(b, 1);
+    if (b->failed || !end)
+        return;
+    *end = '\0';
+    mwd_put32(b->data + at_complete, complete);
+    mwd_put32(b->data + at_window, got > 0 ? got : 0);
+    mwd_put_header(b->data, MWD_REQUEST, 0, b->n - MWD_HEADER);
+}
+
+/* ---- The connection ---- */
+
+static void set_timeouts(int fd, int64_t milliseconds)
+{
+    struct timeval t = {milliseconds / 1000, milliseconds % 1000 * 1000};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
+}
+
+static void set_buffer(int fd, int which, int size)
+{
+    if (size > 0)
+        setsockopt(fd, SOL_SOCKET, which, &size, sizeof size); /* the supervisor tells when the system refuses */
+}
+
+/* Who made the socket: root, the user who started Apache, or the group's. */
+static bool trusted(const mwd_group *group, int fd)
+{
+    struct ucred peer;
+    socklen_t n = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && (peer.uid == 0 || peer.uid == geteuid() || peer.uid == group->uid);
+}
+
+/* Connects to the process of the claim. GO_ON, ANOTHER_PROCESS when it is gone, or LOST. */
+static int open_connection(journey *j)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int n = snprintf(address.sun_path, sizeof address.sun_path, "%s.%u.sock", j->group->socket, j->claim.serial);
+    if (n >= (int)sizeof address.sun_path)
+        return lost(j, 117, "the path of the socket is too long");
+    mwd_connection *c = calloc(1, sizeof *c);
+    if (!c || (c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0) {
+        const char *reason = c ? strerror(errno) : "out of memory";
+        free(c);
+        return lost(j, 115, reason);
+    }
+    c->serial = j->claim.serial;
+    set_timeouts(c->fd, j->timeout);
+    set_buffer(c->fd, SO_SNDBUF, j->group->send_buffer);
+    set_buffer(c->fd, SO_RCVBUF, j->group->receive_buffer);
+    int failed;
+    while ((failed = connect(c->fd, (struct sockaddr *)&address, sizeof address)) != 0 && errno == EINTR)
+        ;
+    int error = failed ? errno : 0;
+    if (!failed && trusted(j->group, c->fd)) {
+        j->connection = c;
+        return GO_ON;
+    }
+    mwd_connection_close(c);
+    if (!failed)
+        return lost(j, 117, "it belongs to somebody else");
+    if (error == ECONNREFUSED || error == EAGAIN || error == ENOENT)
+        return ANOTHER_PROCESS; /* it has just ended, which the board will say */
+    char detail[160];
+    snprintf(detail, sizeof detail, "%s: %s", address.sun_path, strerror(error));
+    return lost(j, 117, detail);
+}
+
+/* Sends all of it. False with errno. */
+static bool send_all(int fd, struct iovec *iov, size_t n)
+{
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = n};
+    while (message.msg_iovlen > 0) {
+        ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return false;
+        while (message.msg_iovlen > 0 && (size_t)sent >= message.msg_iov->iov_len) {
+            sent -= message.msg_iov->iov_len;
+            message.msg_iov++;
+            message.msg_iovlen--;
+        }
+        if (message.msg_iovlen > 0) {
+            message.msg_iov->iov_base = (char *)message.msg_iov->iov_base + sent;
+            message.msg_iov->iov_len -= sent;
+        }
+    }
+    return true;
+}
+
+static void give_up_connection(journey *j)
+{
+    if (j->connection)
+        mwd_connection_close(j->connection);
+    j->connection = NULL;
+}
+
+/* Gets a connection and sends the request on it. */
+static int send_request(journey *j)
+{
+    unsigned char hello[MWD_HEADER + MWD_HELLO];
+    mwd_buffer *request = &j->scratch->request;
+    struct iovec iov[2] = {{hello, 0}, {request->data, request->n}};
+    j->connection = mwd_pool_connection(j->group->pool, j->claim.slot - j->group->first_slot, j->claim.serial);
+    if (!j->connection) {
+        int outcome = open_connection(j);
+        if (outcome != GO_ON)
+            return outcome;
+        mwd_put_header(hello, MWD_CLIENT_HELLO, 0, MWD_HELLO);
+        memcpy(hello + MWD_HEADER, "MWD", 3);
+        hello[MWD_HEADER + 3] = MWD_VERSION;
+        iov[0].iov_len = sizeof hello;
+    }
+    if (send_all(j->connection->fd, iov, 2))
+        return GO_ON;
+    int error = errno;
+    give_up_connection(j);
+    if (error == EPIPE || error == ECONNRESET) /* the process ended without having had all of it */
+        return ANOTHER_PROCESS;
+    return lost(j, 121, error == EAGAIN ? "the process does not take it" : strerror(error));
+}
+
+/* ---- The request's body, on demand ---- */
+
+static int answer_want(journey *j, uint32_t wanted)
+{
+    mwd_scratch *s = j->scratch;
+    if (!s->body && !(s->body = malloc(MWD_BODY_BLOCK)))
+        return lost(j, 129, "out of memory");
+    const char *reason = "";
+    size_t n = wanted < MWD_BODY_BLOCK ? wanted : MWD_BODY_BLOCK;
+    long got = j->call->ops->read(j->call->transport, (char *)s->body, n, 1, &reason);
+    unsigned char header[MWD_HEADER + 2];
+    struct iovec iov[2] = {{header, MWD_HEADER}, {s->body, 0}};
+    if (got > 0 || (got == 0 && wanted == 0)) {
+        mwd_put_header(header, MWD_BODY, 0, got);
+        iov[1].iov_len = got;
+    } else if (got == 0) {
+        mwd_put_header(header, MWD_BODY_END, 0, 0);
+    } else {
+        size_t length = strnlen(reason, 1024);
+        mwd_put_header(header, MWD_BODY_FAILED, 0, length + 2);
+        mwd_put16(header + MWD_HEADER, 0);
+        iov[0].iov_len += 2;
+        iov[1] = (struct iovec){(char *)reason, length};
+    }
+    send_all(j->connection->fd, iov, 2); /* a process that is gone shows in what is read from it */
+    return GO_ON;
+}
+
+/* ---- The answer ---- */
+
+static int broken(journey *j, ssize_t got)
+{
+    if (got == 0)
+        return lost(j, j->started ? 119 : 146, "it closed the connection");
+    if (errno == EAGAIN)
+        return lost(j, j->started ? 119 : 145, "it has sent nothing for too long");
+    return lost(j, j->started ? 119 : errno == ECONNRESET ? 146 : 147, strerror(errno));
+}
+
+static int garbage(journey *j)
+{
+    return lost(j, j->started ? 119 : 147, "what it sends is not this module's protocol");
+}
+
+static void flush(journey *j)
+{
+    const char *reason;
+    j->flush_wanted = false;
+    j->unflushed = 0;
+    if (!j->gone && !j->dropped)
+        j->gone = j->call->ops->write(j->call->transport, "", 0, 1, &reason) < 0;
+}
+
+static void keep_descriptor(journey *j, struct msghdr *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        int fds[2];
+        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds, CMSG_DATA(c), (n < 2 ? n : 2) * sizeof(int));
+        for (size_t i = 0; i < n && i < 2; i++) {
+            if (j->descriptor < 0)
+                j->descriptor = fds[i];
+            else
+                close(fds[i]);
+        }
+    }
+}
+
+/* Reads what has come behind what is there. First lets the client have what the application waits to see sent. */
+static int receive(journey *j)
+{
+    mwd_scratch *s = j->scratch;
+    int fd = j->connection->fd;
+    if (j->flush_wanted) {
+        struct pollfd wait = {fd, POLLIN, 0};
+        if (poll(&wait, 1, (int)j->group->flush_delay) <= 0)
+            flush(j);
+    }
+    if (j->gone)
+        return GO_ON;
+    if (s->start > 0) {
+        memmove(s->input, s->input + s->start, s->end - s->start);
+        s->end -= s->start;
+        s->start = 0;
+    }
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(2 * sizeof(int))];
+    } control;
+    struct iovec iov = {s->input + s->end, s->input_size - s->end};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t got;
+    while ((got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
+        message.msg_controllen = sizeof control;
+    if (got <= 0)
+        return broken(j, got);
+    if (message.msg_controllen > 0)
+        keep_descriptor(j, &message);
+    s->end += got;
+    return GO_ON;
+}
+
+/* Makes sure that n bytes lie at s->input + s->start. */
+static int need(journey *j, size_t n)
+{
+    mwd_scratch *s = j->scratch;
+    if (s->input_size < n) {
+        unsigned char *larger = realloc(s->input, n);
+        if (!larger)
+            return lost(j, j->started ? 119 : 147, "out of memory");
+        s->input = larger;
+        s->input_size = n;
+    }
+    int outcome = GO_ON;
+    while (outcome == GO_ON && !j->gone && s->end - s->start < n)
+        outcome = receive(j);
+    return outcome;
+}
+
+/* The lines as they would look must fit the group's header-buffer-size. */
+static const char *too_long(journey *j, const char *const *headers)
+{
+    for (; *headers; headers += 2)
+        if (strlen(headers[0]) + 2 + strlen(headers[1]) > j->group->header_buffer - 2)
+            return headers[0];
+    return NULL;
+}
+
+static int start(journey *j, unsigned char *payload, uint32_t length)
+{
+    mwd_parser p = {payload, payload + length, false};
+    const mw_ops *ops = j->call->ops;
+    int status = mwd_get16(mwd_take(&p, 2));
+    int64_t content_length = (int64_t)mwd_get64(mwd_take(&p, 8));
+    const char *line = mwd_take_string(&p);
+    unsigned n = mwd_get16(mwd_take(&p, 2));
+    mwd_buffer *b = &j->scratch->headers;
+    b->n = 0;
+    const char **headers = (const char **)mwd_grow(b, (2 * (size_t)n + 1) * sizeof *headers);
+    if (!headers)
+        return lost(j, 147, "out of memory");
+    for (unsigned i = 0; i < 2 * n; i++)
+        headers[i] = mwd_take_string(&p);
+    headers[2 * n] = NULL;
+    if (p.failed || p.at != p.end || content_length < -1 || j->started)
+        return garbage(j);
+    const char *offender = too_long(j, headers);
+    if (offender)
+        return lost(j, 144, offender);
+    j->started = true;
+    if (j->hooks && j->hooks->inspect && (j->dropped = j->hooks->inspect(j->call->transport, status, headers)))
+        return GO_ON;
+    ops->begin(j->call->transport, status, line);
+    for (unsigned i = 0; i < n; i++)
+        ops->header(j->call->transport, headers[2 * i], headers[2 * i + 1]);
+    if (content_length >= 0)
+        ops->content_length(j->call->transport, content_length);
+    return GO_ON;
+}
+
+/* Hands the block to the transport as it arrives. */
+static int data(journey *j, size_t length, bool flushed)
+{
+    mwd_scratch *s = j->scratch;
+    if (!j->started)
+        return garbage(j);
+    while (length > 0) {
+        int outcome = s->start == s->end ? receive(j) : GO_ON;
+        if (outcome != GO_ON || j->gone)
+            return outcome;
+        size_t n = s->end - s->start < length ? s->end - s->start : length;
+        const char *reason;
+        if (!j->dropped)
+            j->gone = j->call->ops->write(j->call->transport, (char *)s->input + s->start, n, 0, &reason) < 0;
+        s->start += n;
+        length -= n;
+        j->unflushed += n;
+        if (j->unflushed >= j->group->response_buffer)
+            flush(j);
+    }
+    j->flush_wanted = flushed && !j->gone;
+    return GO_ON;
+}
+
+static int file(journey *j, unsigned char *payload)
+{
+    int fd = j->descriptor;
+    j->descriptor = -1;
+    int64_t offset = (int64_t)mwd_get64(payload), length = (int64_t)mwd_get64(payload + 8);
+    if (fd < 0 || !j->started || offset < 0 || length <= 0 || offset > INT64_MAX - length) {
+        if (fd >= 0)
+            close(fd);
+        return garbage(j);
+    }
+    if (j->dropped) {
+        close(fd);
+        return GO_ON;
+    }
+    const char *reason = "";
+    int failed = j->call->ops->send_file(j->call->transport, fd, offset, length, 1, &reason);
+    if (failed == -2)
+        return lost(j, 119, reason);
+    j->gone = failed < 0;
+    return GO_ON;
+}
+
+static int hello(journey *j, unsigned char *payload)
+{
+    if (j->connection->greeted || memcmp(payload, "MWD", 3) != 0)
+        return garbage(j);
+    if (payload[3] != MWD_VERSION) {
+        char detail[128];
+        snprintf(detail, sizeof detail, "it speaks version %d of the protocol, this process %d: restart Apache after an upgrade", payload[3], MWD_VERSION);
+        return lost(j, 147, detail);
+    }
+    j->connection->greeted = true;
+    return GO_ON;
+}
+
+/* The status of an answer that failed before it began. */
+static int fail(journey *j, const unsigned char *payload)
+{
+    int status = mwd_get16(payload);
+    return j->started || status < 400 || status > 599 ? garbage(j) : status;
+}
+
+/* Deals with one frame whose payload, unless it is DATA's, is complete. GO_ON, or how the request ends. */
+static int frame(journey *j, const mwd_header *h, unsigned char *payload)
+{
+    if (!j->connection->greeted && h->type != MWD_SERVER_HELLO)
+        return garbage(j);
+    switch (h->type) {
+    case MWD_SERVER_HELLO:
+        return hello(j, payload);
+    case MWD_WANT:
+        return answer_want(j, mwd_get32(payload));
+    case MWD_START:
+        return start(j, payload, h->length);
+    case MWD_FILE:
+        return file(j, payload);
+    case MWD_LOG:
+        j->call->ops->log(j->call->transport, payload[0], (char *)payload + 1, h->length - 1);
+        return GO_ON;
+    case MWD_END:
+        if (!j->started)
+            return garbage(j);
+        return j->dropped ? j->dropped : h->flags & MWD_SHORT ? MW_SHORT : MW_ANSWERED;
+    case MWD_ABORT:
+        return j->dropped ? j->dropped : j->started ? MW_CUT : garbage(j);
+    case MWD_FAIL:
+        return fail(j, payload);
+    case MWD_AGAIN:
+        return j->started ? garbage(j) : ANOTHER_PROCESS;
+    default:
+        return garbage(j); /* a child's own */
+    }
+}
+
+static int receive_answer(journey *j)
+{
+    mwd_scratch *s = j->scratch;
+    s->start = s->end = 0;
+    for (;;) {
+        mwd_header h;
+        int outcome = need(j, MWD_HEADER);
+        if (outcome == GO_ON && !j->gone && !mwd_get_header(s->input + s->start, &h))
+            return garbage(j);
+        if (outcome == GO_ON && !j->gone && h.type == MWD_DATA) {
+            s->start += MWD_HEADER;
+            outcome = data(j, h.length, h.flags & MWD_FLUSH);
+        } else if (outcome == GO_ON && !j->gone) {
+            outcome = need(j, MWD_HEADER + h.length);
+            unsigned char *payload = s->input + s->start + MWD_HEADER;
+            if (outcome == GO_ON && !j->gone) {
+                s->start += MWD_HEADER + h.length;
+                outcome = frame(j, &h, payload);
+            }
+        }
+        if (outcome != GO_ON)
+            return outcome;
+        if (j->gone)
+            return MW_ANSWERED;
+    }
+}
+
+/* One attempt with one process. */
+static int attempt(journey *j)
+{
+    int outcome = send_request(j);
+    if (outcome != GO_ON)
+        return outcome;
+    outcome = receive_answer(j);
+    bool in_step = outcome != LOST && !j->gone && j->scratch->start == j->scratch->end && j->descriptor < 0;
+    if (in_step)
+        mwd_pool_keep_connection(j->group->pool, j->claim.slot - j->group->first_slot, j->connection);
+    else
+        mwd_connection_close(j->connection); /* the process notices, and stops writing */
+    j->connection = NULL;
+    if (j->descriptor >= 0)
+        close(j->descriptor);
+    j->descriptor = -1;
+    return outcome;
+}
+
+/* Tries processes until one takes the request. */
+static int travel(journey *j)
+{
+    enum { PAUSE = 20 /* ms */ };
+    const mwd_group *group = j->group;
+    int64_t give_up = mwd_now() + group->connect_timeout;
+    uint32_t newer_than = 0;
+    for (;;) {
+        j->report->connects++;
+        int code = mwd_claim_permit(group, newer_than, j->call->request_start, j->timeout, &j->claim);
+        if (code)
+            return lost(j, code, "");
+        int outcome = attempt(j);
+        if (outcome != ANOTHER_PROCESS)
+            return outcome;
+        if (j->scratch->end > 0) { /* it has said so itself */
+            newer_than = j->claim.serial;
+            if (++j->report->restarts > 2 * group->processes + 1)
+                return lost(j, 124, "");
+        } else if (mwd_now() >= give_up) {
+            return lost(j, 116, "");
+        } else {
+            mwd_sleep(PAUSE); /* the supervisor is about to notice that the process has ended */
+        }
+    }
+}
+
+int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64_t timeout, mwd_report *report)
+{
+    *report = (mwd_report){.queue_start = mwd_clock()};
+    journey j = {
+        .group = group, .call = call, .hooks = hooks, .report = report,
+        .timeout = group->socket_timeout ? group->socket_timeout : timeout,
+        .descriptor = -1,
+    };
+    int outcome;
+    if (!(j.scratch = mwd_pool_scratch(group->pool)))
+        outcome = lost(&j, 121, "out of memory");
+    else if (build_request(&j), j.scratch->request.failed)
+        outcome = lost(&j, 121, "out of memory");
+    else if (j.scratch->request.n > MWD_MAX_REQUEST)
+        outcome = lost(&j, 80, "its environment is larger than 16 MiB");
+    else
+        outcome = travel(&j);
+    if (j.scratch)
+        mwd_pool_keep_scratch(group->pool, j.scratch);
+    if (outcome != LOST)
+        return outcome;
+    return j.started && !j.dropped ? MW_CUT : j.dropped;
+}

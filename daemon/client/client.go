@@ -1,0 +1,8 @@
+// Package client is the way from a child of Apache's to the daemon processes: C that runs on the threads of requests (client.h).
+package client
+
+/*
+#cgo CFLAGS: -Wall -Wextra -Werror -fvisibility=hidden
+#include "client.h"
+*/
+import "C"

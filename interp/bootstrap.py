@@ -269,3 +269,5 @@ def install(options):
         restrict_signals()
     for directories in options["python_path"]:
         extend_path(directories)
+    if options["first_path"]:
+        sys.path.insert(0, options["first_path"])

@@ -10,6 +10,8 @@ int mw_fail(const mw_call *call, int code, const char *detail)
 {
     int status = 500;
     char plain[256], *text = NULL;
+    if (!call->transport && (code == 105 || code == 107 || code == 109))
+        code++;
     if (!mw_is_forked_copy())
         text = goMwExplain(code, call->script, call->application_group, detail, &status);
     if (!text)
@@ -40,8 +42,13 @@ static PyObject *format(mw_request *request, PyObject *kind, PyObject *value, Py
 int mw_fail_exception(mw_request *request, int code, int code_if_exit)
 {
     PyObject *kind, *value, *traceback;
-    if (PyErr_ExceptionMatches(PyExc_SystemExit))
+    if (PyErr_ExceptionMatches(PyExc_SystemExit)) {
         code = code_if_exit;
+        if (request->is_program) {
+            PyErr_Clear();
+            return 0;
+        }
+    }
     PyErr_Fetch(&kind, &value, &traceback);
     PyErr_NormalizeException(&kind, &value, &traceback);
     if (value && traceback)

@@ -44,6 +44,8 @@ func Explain(code int, script, group, detail string, embedded bool) *Fault {
 	f := &Fault{Code: code, Status: http.StatusInternalServerError, Path: script}
 	in := place(group, embedded)
 	switch code {
+	case 40:
+		f.Op, f.Reason = "import script", "no interpreter for it: "+in+" could not be created"
 	case 87:
 		f.Op, f.Reason = "run script", "no interpreter for it: "+in+" could not be created"
 	case 89:
@@ -51,11 +53,13 @@ func Explain(code int, script, group, detail string, embedded bool) *Fault {
 		if embedded {
 			f.Status = http.StatusNotFound
 		}
-	case 105:
+	case 90:
+		f.Op, f.Path, f.Reason = "make SIGTERM raise SystemExit in "+in, "", detail+" was raised"
+	case 105, 106:
 		f.Op, f.Reason = "read or compile script", detail
-	case 107:
+	case 107, 108:
 		f.Op, f.Reason = "load script", "it raised SystemExit, in "+in
-	case 109:
+	case 109, 110:
 		f.Op, f.Reason = "load script", detail+" was raised, in "+in
 	case 130:
 		f.Op, f.Path, f.Reason = "run the exit functions of "+in, "", detail+" was raised"

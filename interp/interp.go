@@ -32,6 +32,7 @@ type Options struct {
 	HomeSetting       string   // what the configuration calls Home, for messages; "" is WSGIPythonHome
 	Warnings          []string // WSGIPythonWarnings: -W filters
 	EggCache          string   // WSGIPythonEggs: PYTHON_EGG_CACHE; "" leaves it as it is
+	FirstPath         string   // of sys.path, in front of everything; "" is nothing
 	Optimize          int      // WSGIPythonOptimize: 0 to 2
 	DontWriteBytecode bool
 	HashSeed          *uint32 // nil: Python's default
@@ -83,7 +84,7 @@ func Start(o Options, ops unsafe.Pointer) error {
 	c := (*C.mw_python_options)(C.calloc(1, C.sizeof_mw_python_options))
 	c.program, c.home = optional(found.program), optional(found.prefix)
 	c.bootstrap = C.CString(bootstrapSource)
-	c.process_group, c.egg_cache = C.CString(o.ProcessGroup), optional(o.EggCache)
+	c.process_group, c.egg_cache, c.first_path = C.CString(o.ProcessGroup), optional(o.EggCache), optional(o.FirstPath)
 	c.optimize, c.dont_write_bytecode = C.int(o.Optimize), truth(o.DontWriteBytecode)
 	if o.HashSeed != nil {
 		c.has_hash_seed, c.hash_seed = 1, C.ulong(*o.HashSeed)

@@ -115,6 +115,7 @@ static PyObject *bootstrap_options(mw_interp *interp)
         set_option(d, "maximum_processes", PyLong_FromLong(o->maximum_processes)) &&
         set_option(d, "threads_per_process", PyLong_FromLong(o->threads_per_process)) &&
         set_option(d, "python_path", python_path(own)) &&
+        set_option(d, "first_path", PyUnicode_DecodeFSDefault(o->first_path ? o->first_path : "")) &&
         set_option(d, "egg_cache", PyUnicode_DecodeFSDefault(o->egg_cache ? o->egg_cache : "")) &&
         set_option(d, "restrict_signal", PyBool_FromLong(own->restrict_signal)) &&
         set_option(d, "restrict_stdin", PyBool_FromLong(own->restrict_stdin)) &&

@@ -44,6 +44,7 @@ typedef struct mw_python_options {
     int apache_version[3], module_version[3];
     const char *process_group;
     const char *egg_cache;     /* PYTHON_EGG_CACHE, NULL: as it is */
+    const char *first_path;    /* put first in sys.path, NULL: nothing */
     int maximum_processes, threads_per_process;
     int keep_stdio;            /* a single process on a terminal */
     mw_interp_options main;    /* of the main interpreter */
@@ -180,6 +181,7 @@ typedef struct mw_request {
     struct mw_log *log;
     PyObject *status, *headers;   /* of start_response, references or NULL */
     bool committed;               /* status and headers are the transport's */
+    bool is_program;              /* no request: a script that may end with SystemExit, see imports.c */
     struct mw_request *outer;     /* that this one runs within, on the same thread, or NULL */
     bool gone;                    /* the client is: writing failed */
     bool busy;                    /* a thread is inside the transport for it, see mw_io_begin */
@@ -236,11 +238,44 @@ int mw_send_block(mw_request *request, PyObject *bytes, bool flush, const char *
  * HTTP status. GIL held, released meanwhile. */
 PyObject *mw_script_dict(mw_request *request, int *status);
 
+/* ---- What a daemon process needs besides requests ---- */
+
+/* imports.c. Loads a script into the interpreter of an application group, on the calling thread, unless it is loaded already; requests find
+ * it there. with is_program SystemExit is silent. False when the script could not be loaded; why was logged then. No GIL held. */
+bool mw_import_script(const char *script, const char *application_group, bool is_program);
+/* imports.c. For processes that only run scripts: SIGTERM raises SystemExit in the main interpreter. On Python's main thread, no GIL held.
+ * False when that failed, which was logged. */
+bool mw_exit_on_sigterm(void);
+
+/* interrupt.c. Raises mod_wsgi.RequestTimeout in the thread with that threading.get_ident(), at its next bytecode in the application group's
+ * interpreter, if *request is still `number`. What the thread does is logged. May wait for the interpreter's GIL. False when there
+ * was nothing to interrupt. No GIL held, not on a thread with a request. */
+typedef _Atomic uint64_t mw_counter; /* cgo has no atomics, but keeps the names of types */
+bool mw_interrupt(const char *application_group, unsigned long python_id, const mw_counter *request, uint64_t number);
+/* To be called by a thread when it begins a request: an interrupt that came too late for the one before must not hit this one. GIL held.
+ * Borrowed from nobody, frees the exception. */
+static inline void mw_interrupt_forget(void)
+{
+    PyThreadState *state = PyThreadState_Get();
+    if (__builtin_expect(state->async_exc != NULL, 0))
+        PyThreadState_SetAsyncExc(state->thread_id, NULL);
+}
+
+/* probe.c. Takes the main interpreter's GIL and lets go of it. False where Python does not run. No GIL held. */
+bool mw_probe(void);
+
+/* stacks.c. Where the threads of every interpreter are, in lines of text, malloc'ed; NULL when out of memory. Takes one GIL after
+ * the other: may wait for ever. No GIL held. */
+char *mw_stacks(void);
+/* The same for one thread, in the current interpreter; NULL if it does not run there. GIL held. Clears exceptions. */
+char *mw_stack_of(unsigned long python_id);
+
 /* failure.c: every failure is a WSGI#### code; Go words it and says which HTTP status it means. */
 /* Logs the current exception with its traceback under the code (another one for SystemExit) and clears it. GIL held; it is
  * released meanwhile. Returns the status. */
 int mw_fail_exception(mw_request *request, int code, int code_if_exit);
-/* Logs a failure without an exception; detail may be NULL. No GIL held. Returns the status. */
+/* Logs a failure without an exception; detail may be NULL. Without a transport the codes are those of scripts that no request asks for. No
+ * GIL held. Returns the status. */
 int mw_fail(const mw_call *call, int code, const char *detail);
 /* Logs text line by line at error level; transport NULL: to the server's log. No GIL needed. */
 void mw_log_lines(const mw_ops *ops, void *transport, const char *text, size_t n);

@@ -1,0 +1,49 @@
+package interp
+
+/*
+#include <stdlib.h>
+#include "python.h"
+*/
+import "C"
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// A Victim is a request that has taken too long.
+type Victim struct {
+	ApplicationGroup string
+	PythonID         uint64         // threading.get_ident() of its thread
+	Request          unsafe.Pointer // to the thread's count of requests, an _Atomic uint64_t of C's
+	Number           uint64         // what is counted there while this one runs
+}
+
+// Interrupt raises mod_wsgi.RequestTimeout in a request, at its thread's next bytecode, and logs what the thread does. It may wait for the
+// interpreter's GIL for ever. False: it was over.
+func Interrupt(v Victim) bool {
+	defer onThread()()
+	group := C.CString(v.ApplicationGroup)
+	defer C.free(unsafe.Pointer(group))
+	return bool(C.mw_interrupt(group, C.ulong(v.PythonID), (*C.mw_counter)(v.Request), C.uint64_t(v.Number)))
+}
+
+// Probe takes the main interpreter's GIL and lets go of it. How long that takes tells whether it is stuck.
+func Probe() {
+	defer onThread()()
+	C.mw_probe()
+}
+
+// Stacks says where the threads of every interpreter are. It may wait for a GIL for ever.
+func Stacks() string {
+	defer onThread()()
+	text := C.mw_stacks()
+	defer C.free(unsafe.Pointer(text))
+	return C.GoString(text)
+}
+
+// onThread keeps the goroutine on its thread: Python keeps states by thread, and deletes them when the thread ends.
+func onThread() (release func()) {
+	runtime.LockOSThread()
+	return runtime.UnlockOSThread
+}

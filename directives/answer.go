@@ -2,7 +2,7 @@ package directives
 
 import "fmt"
 
-const answerMagic = "MWA1"
+const answerMagic = "MWA2"
 
 // Severity of a Problem. The values are part of the wire format.
 type Severity int
@@ -51,11 +51,21 @@ type Pattern struct {
 	Line      int
 }
 
+// An Answer is what the parent learns of its configuration.
+type Answer struct {
+	Problems []Problem
+	Patterns []Pattern
+	Groups   int // process groups that are declared: with one, daemon processes have to be started
+	// Facts go into the recording, for those who can't find them out any more: a child of Apache's that has changed its root
+	// directory knows no users.
+	Facts map[string]string
+}
+
 // EncodeAnswer encodes what Check returned.
-func EncodeAnswer(problems []Problem, patterns []Pattern) []byte {
+func EncodeAnswer(a Answer) []byte {
 	w := wireWriter{b: []byte(answerMagic)}
-	w.number(len(problems))
-	for _, p := range problems {
+	w.number(len(a.Problems))
+	for _, p := range a.Problems {
 		w.number(int(p.Severity))
 		w.number(p.Code)
 		w.text(p.Directive)
@@ -63,31 +73,36 @@ func EncodeAnswer(problems []Problem, patterns []Pattern) []byte {
 		w.number(p.Line)
 		w.text(p.Reason)
 	}
-	w.number(len(patterns))
-	for _, p := range patterns {
+	w.number(len(a.Patterns))
+	for _, p := range a.Patterns {
 		w.text(p.Regex)
 		w.text(p.Directive)
 		w.text(p.File)
 		w.number(p.Line)
 	}
+	w.number(a.Groups)
+	w.facts(a.Facts)
 	return w.b
 }
 
 // DecodeAnswer is the counterpart of EncodeAnswer.
-func DecodeAnswer(b []byte) ([]Problem, []Pattern, error) {
+func DecodeAnswer(b []byte) (Answer, error) {
+	var a Answer
 	r := wireReader{rest: b}
 	r.magic(answerMagic)
-	problems := make([]Problem, r.count(24))
-	for i := range problems {
-		problems[i] = Problem{Severity: Severity(r.number()), Code: int(r.number()), Directive: r.text(), File: r.text(),
+	a.Problems = make([]Problem, r.count(24))
+	for i := range a.Problems {
+		a.Problems[i] = Problem{Severity: Severity(r.number()), Code: int(r.number()), Directive: r.text(), File: r.text(),
 			Line: int(r.number()), Reason: r.text()}
 	}
-	patterns := make([]Pattern, r.count(16))
-	for i := range patterns {
-		patterns[i] = Pattern{Regex: r.text(), Directive: r.text(), File: r.text(), Line: int(r.number())}
+	a.Patterns = make([]Pattern, r.count(16))
+	for i := range a.Patterns {
+		a.Patterns[i] = Pattern{Regex: r.text(), Directive: r.text(), File: r.text(), Line: int(r.number())}
 	}
+	a.Groups = int(r.number())
+	a.Facts = r.facts()
 	if err := r.end(); err != nil {
-		return nil, nil, fmt.Errorf("unreadable answer of the configuration check: %w", err)
+		return Answer{}, fmt.Errorf("unreadable answer of the configuration check: %w", err)
 	}
-	return problems, patterns, nil
+	return a, nil
 }

@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// Check finds everything that is wrong with a configuration, in the order of its lines, and the regular expressions that
-// only Apache can try.
-func Check(r *Recording) ([]Problem, []Pattern) {
+// Check finds everything that is wrong with a configuration, in the order of its lines, the regular expressions that only
+// Apache can try, and what else the parent has to know.
+func Check(r *Recording) Answer {
 	b := build(r)
 	c := &checker{builder: b, warnings: newTally()}
 	c.checkImports()
 	c.checkGroupUses()
 	c.checkUnusedGroups()
 	c.checkEmbeddedAliases()
-	c.checkAccounts(systemAccounts{})
+	facts := c.checkAccounts(systemAccounts{})
 	c.checkShadowedAliases()
 	c.checkProxyHeaders()
 	c.checkFiles()
@@ -25,7 +25,7 @@ func Check(r *Recording) ([]Problem, []Pattern) {
 	for i, p := range b.problems {
 		problems[i] = p.Problem
 	}
-	return problems, b.patterns
+	return Answer{Problems: problems, Patterns: b.patterns, Groups: len(b.config.Process.Groups), Facts: facts}
 }
 
 // A checker looks at the whole configuration for what no single line shows.

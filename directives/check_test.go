@@ -183,7 +183,7 @@ WSGIScriptAlias / /x
 }
 
 func TestPatternsAreLeftToApache(t *testing.T) {
-	_, patterns := Check(record(t, "WSGIScriptAlias /a /b\nWSGIScriptAliasMatch \"^/(a b)\" /c"))
+	patterns := Check(record(t, "WSGIScriptAlias /a /b\nWSGIScriptAliasMatch \"^/(a b)\" /c")).Patterns
 	want := []Pattern{{Regex: "^/(a b)", Directive: "WSGIScriptAliasMatch", File: "httpd.conf", Line: 2}}
 	if !slices.Equal(patterns, want) {
 		t.Errorf("patterns %v, want %v", patterns, want)
@@ -215,8 +215,8 @@ func TestTwoThousandVirtualHostsAreCheckedInNoTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	problems, patterns := Check(r)
-	answer := EncodeAnswer(problems, patterns)
+	found := Check(r)
+	answer := EncodeAnswer(found)
 	checkedIn := time.Since(start)
 	c, err := Compile(r)
 	if err != nil {
@@ -226,7 +226,7 @@ func TestTwoThousandVirtualHostsAreCheckedInNoTime(t *testing.T) {
 		t.Errorf("%d servers, %d groups, %d aliases", len(c.Servers), len(c.Process.Groups), len(c.Servers[2000].Aliases))
 	}
 	total := time.Since(start)
-	t.Logf("%d records in %d bytes: checked in %v, compiled in %v more; %d problems in %d bytes", len(r.Records), len(encoded), checkedIn, total-checkedIn, len(problems), len(answer))
+	t.Logf("%d records in %d bytes: checked in %v, compiled in %v more; %d problems in %d bytes", len(r.Records), len(encoded), checkedIn, total-checkedIn, len(found.Problems), len(answer))
 	if total > 500*time.Millisecond {
 		t.Errorf("checking and compiling took %v", total)
 	}

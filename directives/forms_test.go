@@ -158,7 +158,7 @@ var usual = []string{"no effect yet", "is not declared", "does not exist", "noth
 // and only if one is expected.
 func expect(t *testing.T, config string, f form) {
 	t.Helper()
-	problems, _ := Check(record(t, config))
+	problems := Check(record(t, config)).Problems
 	var errors, warnings []string
 	for _, p := range problems {
 		if strings.IndexFunc(config+p.Reason, func(c rune) bool { return c > '~' }) >= len(config) {

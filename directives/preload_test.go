@@ -35,7 +35,7 @@ func TestGroupsOfPreloadedScripts(t *testing.T) {
 		{"fixed target of a regular expression", "WSGIScriptAliasMatch /x /x process-group=nope application-group=a", false},
 		{"a token is a name for WSGIImportScript", "WSGIImportScript /x process-group=%{SERVER} application-group=a", false},
 	} {
-		problems, _ := Check(record(t, c.config))
+		problems := Check(record(t, c.config)).Problems
 		accepted := true
 		for _, p := range problems {
 			accepted = accepted && p.Severity != Error

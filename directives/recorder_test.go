@@ -57,7 +57,7 @@ func record(t testing.TB, config string) *Recording {
 
 // checked returns what Check says, one line for each problem: severity, line, code if any, reason.
 func checked(r *Recording) []string {
-	problems, _ := Check(r)
+	problems := Check(r).Problems
 	lines := make([]string, len(problems))
 	for i, p := range problems {
 		code := ""

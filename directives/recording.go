@@ -3,8 +3,6 @@ package directives
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 )
 
 const recordingMagic = "MWR1"
@@ -63,12 +61,7 @@ func Decode(b []byte) (*Recording, error) {
 		return nil, fmt.Errorf("the module and this program are of different builds (directive tables %q and %q): install both from the same build",
 			rec.Fingerprint, Fingerprint())
 	}
-	facts := r.count(8)
-	rec.Facts = make(map[string]string, facts)
-	for range facts {
-		key := r.text()
-		rec.Facts[key] = r.text()
-	}
+	rec.Facts = r.facts()
 	rec.Servers = make([]Server, r.count(20))
 	for i := range rec.Servers {
 		rec.Servers[i] = Server{Name: r.text(), Port: int(r.number()), File: r.text(), Line: int(r.number()),
@@ -113,11 +106,7 @@ func (r *Recording) Encode() []byte {
 	} else {
 		w.text(r.Fingerprint)
 	}
-	w.number(len(r.Facts))
-	for _, key := range slices.Sorted(maps.Keys(r.Facts)) {
-		w.text(key)
-		w.text(r.Facts[key])
-	}
+	w.facts(r.Facts)
 	w.number(len(r.Servers))
 	for _, s := range r.Servers {
 		w.text(s.Name)

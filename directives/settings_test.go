@@ -250,7 +250,7 @@ func FuzzArguments(f *testing.F) {
 		if d.IsSection() {
 			r.Records = append(r.Records, Record{Directive: rec.Directive, Context: EndOfSection})
 		}
-		problems, _ := Check(r)
+		problems := Check(r).Problems
 		errors := 0
 		for _, p := range problems {
 			if p.Severity == Error {

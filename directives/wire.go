@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // Both messages are sequences of little-endian 32-bit numbers and of strings (a number of bytes, then the bytes).
@@ -63,6 +65,17 @@ func (r *wireReader) count(size int) int {
 	return int(n)
 }
 
+// facts reads texts by name.
+func (r *wireReader) facts() map[string]string {
+	n := r.count(8)
+	facts := make(map[string]string, n)
+	for range n {
+		key := r.text()
+		facts[key] = r.text()
+	}
+	return facts
+}
+
 func (r *wireReader) end() error {
 	if r.err == nil && len(r.rest) > 0 {
 		r.err = fmt.Errorf("%d bytes too many at its end", len(r.rest))
@@ -78,4 +91,12 @@ func (w *wireWriter) number(n int) { w.b = binary.LittleEndian.AppendUint32(w.b,
 func (w *wireWriter) text(s string) {
 	w.number(len(s))
 	w.b = append(w.b, s...)
+}
+
+func (w *wireWriter) facts(facts map[string]string) {
+	w.number(len(facts))
+	for _, key := range slices.Sorted(maps.Keys(facts)) {
+		w.text(key)
+		w.text(facts[key])
+	}
 }

@@ -44,15 +44,23 @@ func TestRecordingHasTheDocumentedLayout(t *testing.T) {
 }
 
 func TestAnswerSurvivesTheWire(t *testing.T) {
-	problems := []Problem{{Severity: Warning, Code: 198, Directive: "D", File: "f", Line: 4, Reason: "r"}, {Severity: Error, Reason: "\xff"}}
-	patterns := []Pattern{{Regex: "^/a", Directive: "D", File: "f", Line: 9}}
-	encoded := EncodeAnswer(problems, patterns)
-	if want := "MWA1\x02\x00\x00\x00\x01\x00\x00\x00\xc6\x00\x00\x00\x01\x00\x00\x00D"; !bytes.HasPrefix(encoded, []byte(want)) {
+	answer := Answer{
+		Problems: []Problem{{Severity: Warning, Code: 198, Directive: "D", File: "f", Line: 4, Reason: "r"}, {Severity: Error, Reason: "\xff"}},
+		Patterns: []Pattern{{Regex: "^/a", Directive: "D", File: "f", Line: 9}},
+		Groups:   2,
+		Facts:    map[string]string{"a": "1", "b": ""},
+	}
+	encoded := EncodeAnswer(answer)
+	if want := "MWA2\x02\x00\x00\x00\x01\x00\x00\x00\xc6\x00\x00\x00\x01\x00\x00\x00D"; !bytes.HasPrefix(encoded, []byte(want)) {
 		t.Errorf("the answer begins with %q, want %q", encoded[:len(want)], want)
 	}
-	p, q, err := DecodeAnswer(encoded)
-	if err != nil || !reflect.DeepEqual(p, problems) || !reflect.DeepEqual(q, patterns) {
-		t.Errorf("decoded %v, %v, %v", p, q, err)
+	want := "\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00a\x01\x00\x00\x001\x01\x00\x00\x00b\x00\x00\x00\x00"
+	if !bytes.HasSuffix(encoded, []byte(want)) {
+		t.Errorf("the answer %q does not end with %q", encoded, want)
+	}
+	decoded, err := DecodeAnswer(encoded)
+	if err != nil || !reflect.DeepEqual(decoded, answer) {
+		t.Errorf("decoded %v, %v", decoded, err)
 	}
 }
 
@@ -63,9 +71,9 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 			t.Errorf("the first %d of %d bytes of a recording are accepted", n, len(recording))
 		}
 	}
-	answer := EncodeAnswer([]Problem{{Reason: "r"}}, []Pattern{{Regex: "x"}})
+	answer := EncodeAnswer(Answer{Problems: []Problem{{Reason: "r"}}, Patterns: []Pattern{{Regex: "x"}}, Facts: map[string]string{"a": "b"}})
 	for n := range answer {
-		if _, _, err := DecodeAnswer(answer[:n]); err == nil {
+		if _, err := DecodeAnswer(answer[:n]); err == nil {
 			t.Errorf("the first %d of %d bytes of an answer are accepted", n, len(answer))
 		}
 	}
@@ -116,13 +124,17 @@ func FuzzDecode(f *testing.F) {
 }
 
 func FuzzDecodeAnswer(f *testing.F) {
-	f.Add(EncodeAnswer(nil, nil))
-	f.Add(EncodeAnswer([]Problem{{Severity: Notice, Code: 1, Reason: "r"}}, []Pattern{{Regex: "x"}}))
-	f.Add([]byte("MWA1\xff\xff\xff\xff"))
+	f.Add(EncodeAnswer(Answer{}))
+	f.Add(EncodeAnswer(Answer{Problems: []Problem{{Severity: Notice, Code: 1, Reason: "r"}}, Patterns: []Pattern{{Regex: "x"}}, Groups: 3,
+		Facts: map[string]string{"a": "b"}}))
+	f.Add([]byte("MWA2\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		problems, patterns, err := DecodeAnswer(b)
-		if err == nil && !bytes.Equal(EncodeAnswer(problems, patterns), b) {
-			t.Fatalf("%q is not what its content encodes to", b)
+		answer, err := DecodeAnswer(b)
+		if err != nil {
+			return
+		}
+		if again, err := DecodeAnswer(EncodeAnswer(answer)); err != nil || !reflect.DeepEqual(again, answer) {
+			t.Fatalf("%+v comes back as %+v, %v", answer, again, err)
 		}
 	})
 }

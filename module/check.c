@@ -19,18 +19,25 @@ enum { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTICE };
 /* What a real start logs once its error log is open: set by check_config for the post_config of the same pass. */
 static apr_array_header_t *deferred;
 static mw_blob current;
+static uint32_t declared_groups;
+static apr_table_t *facts; /* of the recording: Apache's, and the checker's */
 
 mw_blob mw_current_recording(void)
 {
     return current;
 }
 
+unsigned mw_declared_groups(void)
+{
+    return declared_groups;
+}
+
 /* ---- Talking to the checker ---- */
 
-static const char *checker_path(apr_pool_t *pool)
+const char *mw_daemon_path(apr_pool_t *pool)
 {
     Dl_info self;
-    if (!dladdr((void *)checker_path, &self) || !self.dli_fname)
+    if (!dladdr((void *)mw_daemon_path, &self) || !self.dli_fname)
         return "mod_wsgi-daemon";
     const char *slash = strrchr(self.dli_fname, '/');
     return apr_pstrcat(pool, apr_pstrndup(pool, self.dli_fname, slash ? slash - self.dli_fname + 1 : 0), "mod_wsgi-daemon", NULL);
@@ -59,35 +66,17 @@ static int start(const char *path, pid_t *pid)
     return ends[0];
 }
 
-/* Waits until the descriptor is ready or the time is up. */
-static bool ready(int fd, short events, apr_time_t end)
-{
-    for (;;) {
-        apr_interval_time_t left = end - apr_time_now();
-        struct pollfd wait = {fd, events, 0};
-        int n = poll(&wait, 1, left > 0 ? (int)apr_time_as_msec(left) : 0);
-        if (n >= 0 || errno != EINTR)
-            return n > 0;
-    }
-}
-
 /* Sends everything, then reads to the end: the checker reads before it writes. NULL, or what went wrong. */
 static const char *converse(int fd, mw_blob question, apr_array_header_t *answer, apr_time_t end)
 {
-    static const char late[] = "it did not answer within 60 seconds";
-    for (size_t sent = 0; sent < question.n;) {
-        if (!ready(fd, POLLOUT, end))
-            return late;
-        ssize_t n = send(fd, question.data + sent, question.n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno != EINTR && errno != EAGAIN)
-            return "it stopped reading";
-        sent += n > 0 ? n : 0;
-    }
+    const char *reason = mw_send(fd, question.data, question.n, end);
+    if (reason)
+        return reason;
     shutdown(fd, SHUT_WR);
     for (;;) {
         char block[16384];
-        if (!ready(fd, POLLIN, end))
-            return late;
+        if (!mw_ready(fd, POLLIN, end))
+            return "it did not answer within 60 seconds";
         ssize_t n = read(fd, block, sizeof block);
         if (n == 0)
             return NULL;
@@ -119,7 +108,7 @@ static bool ended_well(pid_t pid, apr_time_t end)
 /* NULL with an answer, or the reason why there is none. */
 static const char *ask(apr_pool_t *pool, mw_blob question, apr_array_header_t *answer)
 {
-    const char *path = checker_path(pool), *reason;
+    const char *path = mw_daemon_path(pool), *reason;
     apr_time_t end = apr_time_now() + apr_time_from_sec(CHECK_TIMEOUT);
     pid_t pid;
     int fd = start(path, &pid);
@@ -185,7 +174,7 @@ static void try_pattern(reader *r, apr_array_header_t *problems)
 static bool read_answer(apr_pool_t *pool, const apr_array_header_t *answer, apr_array_header_t *problems)
 {
     const unsigned char *data = (const unsigned char *)answer->elts;
-    reader r = {pool, data + 4, data + answer->nelts, answer->nelts < 4 || memcmp(data, "MWA1", 4) != 0};
+    reader r = {pool, data + 4, data + answer->nelts, answer->nelts < 4 || memcmp(data, "MWA2", 4) != 0};
     for (uint32_t n = get_number(&r); n > 0 && !r.broken; n--) {
         problem p = {.severity = get_number(&r)};
         p.code = get_number(&r);
@@ -197,6 +186,11 @@ static bool read_answer(apr_pool_t *pool, const apr_array_header_t *answer, apr_
     }
     for (uint32_t n = get_number(&r); n > 0 && !r.broken; n--)
         try_pattern(&r, problems);
+    declared_groups = get_number(&r);
+    for (uint32_t n = get_number(&r); n > 0 && !r.broken; n--) {
+        const char *key = get_string(&r);
+        apr_table_setn(facts, key, get_string(&r));
+    }
     return !r.broken;
 }
 
@@ -238,7 +232,9 @@ static int not_checked(apr_pool_t *pool, server_rec *s, const char *reason)
 int mw_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
-    current = mw_encode_recording(pconf, s);
+    facts = mw_configuration_facts(pconf);
+    current = mw_encode_recording(pconf, s, facts);
+    declared_groups = 0;
     deferred = apr_array_make(pconf, 8, sizeof(problem));
     apr_array_header_t *answer = apr_array_make(ptemp, 4096, 1), *problems = apr_array_make(pconf, 8, sizeof(problem));
     const char *reason = ask(ptemp, current, answer);
@@ -280,5 +276,7 @@ int mw_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
         ap_add_version_component(pconf, apr_psprintf(pconf, "Python/%.*s", (int)(dot - python + 1 + strspn(dot + 1, "0123456789")), python));
     for (int i = 0; i < deferred->nelts; i++)
         tell_warning(ptemp, s, &APR_ARRAY_IDX(deferred, i, problem), 0);
+    mw_add_start_facts(facts, pconf, s);
+    current = mw_encode_recording(pconf, s, facts);
     return OK;
 }

@@ -69,15 +69,35 @@ typedef struct mw_blob {
     char *data;
     size_t n;
 } mw_blob;
-mw_blob mw_encode_recording(apr_pool_t *pool, server_rec *main_server);
+mw_blob mw_encode_recording(apr_pool_t *pool, server_rec *main_server, const apr_table_t *facts);
 mw_blob mw_encode_local(apr_pool_t *pool, const apr_array_header_t *records);
+
+/* facts.c: what else a recording says, by name. */
+apr_table_t *mw_configuration_facts(apr_pool_t *pool);
+void mw_add_start_facts(apr_table_t *facts, apr_pool_t *pool, server_rec *main_server); /* in post_config */
 
 /* ---- Checking, in the parent (check.c) ---- */
 
-/* The recording of the configuration in force, made by check_config; in its pool. */
+/* The recording of the configuration in force, with what post_config knows; in its pool. */
 mw_blob mw_current_recording(void);
+/* How many process groups it declares. */
+unsigned mw_declared_groups(void);
+/* The path of mod_wsgi-daemon, which lies beside the module. */
+const char *mw_daemon_path(apr_pool_t *pool);
 int mw_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 int mw_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
+/* talk.c. Waits until the descriptor is ready, until `end` at most. */
+bool mw_ready(int fd, short events, apr_time_t end);
+/* Sends everything to a socket: NULL, or what went wrong. */
+const char *mw_send(int fd, const void *data, size_t n, apr_time_t end);
+
+/* ---- The supervisor of daemon processes, in the parent (supervise.c) ---- */
+
+int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+int mw_watch_supervisor(apr_pool_t *pool, server_rec *s); /* the monitor hook */
+/* In a child: lets go of what is the parent's alone. The board's memory, or NULL if this configuration has none. */
+struct mwd_board *mw_inherit_board(void);
 
 /* ---- Plans: what Go compiled, immutable, never freed (plan.c; filled by plan.go) ---- */
 

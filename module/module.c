@@ -1,6 +1,7 @@
 /* The module record: what Apache looks for in mod_wsgi.so, and which hooks it gets. In C because these are Apache's static tables. */
 #include "edge.h"
 
+#include <mpm_common.h>
 #include <http_request.h>
 
 static void register_hooks(apr_pool_t *pool)
@@ -12,6 +13,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_pre_config(mw_forget_recording, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(mw_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(mw_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(mw_start_supervisor, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_monitor(mw_watch_supervisor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(mw_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(mw_translate_name, before_us, after_us, APR_HOOK_MIDDLE);
     ap_hook_check_access(mw_check_access, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_URI);

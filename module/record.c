@@ -2,13 +2,8 @@
  * Apache's static tables. Nothing is interpreted here: package directives does that, in the checker and in each child. */
 #include "edge.h"
 
-#include <ap_mpm.h>
-#include <http_main.h>
-#include <unixd.h>
-
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The recording of the configuration being read: one per process, as the hooks of Apache have no other place for it. Begun
  * anew in pre_config, in the pool of that configuration. */
@@ -177,39 +172,14 @@ static void put_string(writer *w, const char *s)
     put_bytes(w, s, n);
 }
 
-extern const char *Py_GetVersion(void); /* CPython's; works before Python is started */
-
-static const char *mpm_number(apr_pool_t *pool, int query)
+static void put_facts(writer *w, const apr_table_t *facts)
 {
-    int value;
-    return ap_mpm_query(query, &value) == APR_SUCCESS ? apr_itoa(pool, value) : "";
-}
-
-static void put_facts(writer *w, apr_pool_t *pool)
-{
-    ap_version_t v;
-    ap_get_server_revision(&v);
-    const char *python = Py_GetVersion();
-    const char *facts[] = {
-        "server_root", ap_server_root,
-        "runtime_dir", ap_runtime_dir_relative(pool, ""),
-        "euid", apr_ltoa(pool, geteuid()),
-        "mpm", ap_show_mpm(),
-        "threaded", mpm_number(pool, AP_MPMQ_IS_THREADED),
-        "max_threads", mpm_number(pool, AP_MPMQ_MAX_THREADS),
-        "max_daemons", mpm_number(pool, AP_MPMQ_MAX_DAEMONS),
-        "user", ap_unixd_config.user_name,
-        "uid", apr_ltoa(pool, ap_unixd_config.user_id),
-        "gid", apr_ltoa(pool, ap_unixd_config.group_id),
-        "config_test", ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST ? "1" : "0",
-        "main_pass", ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ? "0" : "1",
-        "apache_version", apr_psprintf(pool, "%d.%d.%d", v.major, v.minor, v.patch),
-        "python_version", apr_pstrcat(pool, apr_pstrndup(pool, python, strcspn(python, " ")), strstr(python, "free-threading") ? "t" : "", NULL),
-    };
-    size_t n = sizeof facts / sizeof *facts;
-    put_number(w, n / 2);
-    for (size_t i = 0; i < n; i++)
-        put_string(w, facts[i]);
+    const apr_array_header_t *entries = apr_table_elts(facts);
+    put_number(w, entries->nelts);
+    for (int i = 0; i < entries->nelts; i++) {
+        put_string(w, APR_ARRAY_IDX(entries, i, apr_table_entry_t).key);
+        put_string(w, APR_ARRAY_IDX(entries, i, apr_table_entry_t).val);
+    }
 }
 
 static uint32_t put_servers(writer *w, server_rec *main_server)
@@ -250,37 +220,44 @@ static void put_records(writer *w, const apr_array_header_t *records, server_rec
     }
 }
 
-static void put_recording(writer *w, apr_pool_t *pool, const apr_array_header_t *records, server_rec *main_server)
+/* What a recording is made of. main_server and facts: NULL for the directives of .htaccess files. */
+typedef struct content {
+    const apr_array_header_t *records;
+    const apr_table_t *facts;
+    server_rec *main_server;
+} content;
+
+static void put_recording(writer *w, const content *c)
 {
     put_bytes(w, "MWR1", 4);
     put_string(w, MW_DIRECTIVES_FINGERPRINT);
-    if (main_server) {
-        put_facts(w, pool);
-        put_servers(w, main_server);
+    if (c->main_server) {
+        put_facts(w, c->facts);
+        put_servers(w, c->main_server);
     } else {
         put_number(w, 0);
         put_number(w, 1); /* the server is known where this goes; the format wants one */
         for (int i = 0; i < 5; i++)
             put_number(w, 0);
     }
-    put_records(w, records, main_server);
+    put_records(w, c->records, c->main_server);
 }
 
-static mw_blob encode(apr_pool_t *pool, const apr_array_header_t *records, server_rec *main_server)
+static mw_blob encode(apr_pool_t *pool, const content *c)
 {
     writer counter = {NULL, 0};
-    put_recording(&counter, pool, records, main_server);
+    put_recording(&counter, c);
     writer w = {apr_palloc(pool, counter.n), 0};
-    put_recording(&w, pool, records, main_server);
+    put_recording(&w, c);
     return (mw_blob){w.data, w.n};
 }
 
-mw_blob mw_encode_recording(apr_pool_t *pool, server_rec *main_server)
+mw_blob mw_encode_recording(apr_pool_t *pool, server_rec *main_server, const apr_table_t *facts)
 {
-    return encode(pool, recording.records, main_server);
+    return encode(pool, &(content){recording.records, facts, main_server});
 }
 
 mw_blob mw_encode_local(apr_pool_t *pool, const apr_array_header_t *records)
 {
-    return encode(pool, records, NULL);
+    return encode(pool, &(content){records, NULL, NULL});
 }

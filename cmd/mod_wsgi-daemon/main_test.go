@@ -24,9 +24,9 @@ func TestCheckAnswersARecording(t *testing.T) {
 	if status != exitDone || stderr != "" {
 		t.Fatalf("status %d, %q", status, stderr)
 	}
-	problems, _, err := directives.DecodeAnswer([]byte(out))
-	if err != nil || len(problems) != 1 || problems[0].Line != 3 || problems[0].Severity != directives.Error {
-		t.Errorf("answer %v, %v", problems, err)
+	answer, err := directives.DecodeAnswer([]byte(out))
+	if err != nil || len(answer.Problems) != 1 || answer.Problems[0].Line != 3 || answer.Problems[0].Severity != directives.Error {
+		t.Errorf("answer %v, %v", answer, err)
 	}
 }
 

@@ -1,0 +1,305 @@
+/* The supervisor of daemon processes, as Apache's parent sees it: `mod_wsgi-daemon supervise`, one for each configuration that declares a
+ * process group. In C because it runs in the parent, where Go does not live. What the descriptors mean is in package
+ * daemon/supervisor.
+ *
+ * A configuration's supervisor outlives it: after a graceful restart it serves the old children until they are gone. */
+#include "edge.h"
+
+#include "../daemon/board.h"
+
+#include <ap_mpm.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    START_SECONDS = 10,                /* until it has sockets and first processes */
+    RESPAWN_SECONDS = 10,              /* least time between two starts */
+    STOP_MILLISECONDS = 3500,          /* that a stop of Apache waits for it */
+    MOST_BOARD = 64 << 20,             /* bytes of address space; the file is as large as it has to be */
+    CONTROL_FD = 0, BOARD_FD = 3, USERS_FD = 4, /* in the supervisor */
+};
+
+/* The one of the configuration in force: Apache's hooks force it to be global. Reset when the configuration is over. */
+static struct {
+    pid_t owner;          /* the parent: children, too, run the cleanups of its pools when they exit */
+    server_rec *server;
+    bool running, present; /* present: there is a board */
+    int control, board;
+    int users[2];         /* nobody writes to it: its end tells that every child of this configuration is gone */
+    apr_proc_t process;
+    apr_time_t started;
+} current;
+
+/* Supervisors of earlier configurations which have not ended. Apache would report their end as that of a "long lost child"; it calls
+ * functions of this library for those it is told of, and unloads it at a restart. So each configuration tells it again. */
+typedef struct elder {
+    apr_proc_t process;
+} elder;
+typedef struct elders {
+    elder of[256];
+} elders;
+
+static elders *all_elders(void)
+{
+    static const char key[] = "mod_wsgi-supervisors";
+    elders *list = ap_retained_data_get(key);
+    return list ? list : ap_retained_data_create(key, sizeof *list);
+}
+
+static void remember_elder(pid_t pid)
+{
+    elders *list = all_elders();
+    for (size_t i = 0; i < sizeof list->of / sizeof *list->of; i++)
+        if (list->of[i].process.pid == 0) {
+            list->of[i].process.pid = pid;
+            return;
+        }
+}
+
+static void elder_ended(int reason, void *data, int status)
+{
+    (void)status;
+    elder *one = data;
+    if (reason != APR_OC_REASON_DEATH && reason != APR_OC_REASON_LOST)
+        return;
+    apr_proc_other_child_unregister(one);
+    one->process.pid = 0;
+}
+
+static void watch_elders(apr_pool_t *pconf)
+{
+    elders *list = all_elders();
+    for (size_t i = 0; i < sizeof list->of / sizeof *list->of; i++)
+        if (list->of[i].process.pid != 0)
+            apr_proc_other_child_register(&list->of[i].process, elder_ended, &list->of[i], NULL, pconf);
+}
+
+/* ---- Starting ---- */
+
+static void close_all(void)
+{
+    int *fds[] = {&current.control, &current.board, &current.users[0], &current.users[1]};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+        *fds[i] = -1;
+    }
+}
+
+/* Out of the way of the numbers that the supervisor finds its descriptors under. */
+static bool move_up(int *fd)
+{
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, BOARD_FD + 8);
+    if (moved < 0)
+        return false;
+    close(*fd);
+    *fd = moved;
+    return true;
+}
+
+/* What every supervisor of this configuration gets: the board, and the pipe that its children hold. */
+static bool make_shared(void)
+{
+    current.board = memfd_create("mod_wsgi-board", MFD_CLOEXEC);
+    if (current.board < 0 || ftruncate(current.board, sizeof(mwd_board)) != 0 || pipe2(current.users, O_CLOEXEC) != 0)
+        return false;
+    return move_up(&current.board) && move_up(&current.users[0]) && move_up(&current.users[1]);
+}
+
+/* 0, or an errno. */
+static int spawn(const char *path, int control)
+{
+    char *arguments[] = {(char *)path, "supervise", NULL};
+    extern char **environ;
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t every, none;
+    sigfillset(&every);
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigdefault(&attributes, &every);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, control, CONTROL_FD);
+    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, current.board, BOARD_FD);
+    posix_spawn_file_actions_adddup2(&actions, current.users[0], USERS_FD);
+#if __GLIBC_PREREQ(2, 34)
+    posix_spawn_file_actions_addclosefrom_np(&actions, USERS_FD + 1);
+#endif
+    int failed = posix_spawn(&current.process.pid, path, &actions, &attributes, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return failed;
+}
+
+static const char *send_recording(int control, apr_time_t end)
+{
+    mw_blob recording = mw_current_recording();
+    unsigned char length[4] = {recording.n, recording.n >> 8, recording.n >> 16, recording.n >> 24};
+    const char *reason = mw_send(control, length, sizeof length, end);
+    return reason ? reason : mw_send(control, recording.data, recording.n, end);
+}
+
+/* Waits until daemon processes can be reached. */
+static const char *wait_until_started(int control, apr_time_t end)
+{
+    char started;
+    if (!mw_ready(control, POLLIN, end))
+        return "it did not say within 10 seconds that daemon processes are started";
+    return read(control, &started, 1) == 1 ? NULL : "it ended (what it says is above); is it of the same build as the module?";
+}
+
+static void ended(int reason, void *data, int status);
+
+/* NULL, or why daemon processes can't be reached yet. */
+static const char *start(apr_pool_t *pool, apr_pool_t *pconf, bool wait)
+{
+    const char *path = mw_daemon_path(pool), *reason;
+    apr_time_t end = apr_time_now() + apr_time_from_sec(START_SECONDS);
+    int ends[2];
+    current.started = apr_time_now();
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return apr_pstrcat(pool, "no socket for it: ", strerror(errno), NULL);
+    int failed = move_up(&ends[1]) ? spawn(path, ends[1]) : errno;
+    close(ends[1]);
+    if (failed) {
+        close(ends[0]);
+        return apr_pstrcat(pool, "cannot run ", path, ": ", strerror(failed), NULL);
+    }
+    current.control = ends[0];
+    current.running = true;
+    apr_proc_other_child_register(&current.process, ended, &current, NULL, pconf);
+    reason = send_recording(current.control, end);
+    if (!reason && wait)
+        reason = wait_until_started(current.control, end);
+    return reason ? apr_pstrcat(pool, path, ": ", reason, NULL) : NULL;
+}
+
+static void start_and_tell(apr_pool_t *pool, apr_pool_t *pconf, bool wait)
+{
+    const char *reason = start(pool, pconf, wait);
+    if (reason)
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, current.server,
+            "WSGI0024: the supervisor of daemon processes is not at work, and requests for process groups are answered with 503: %s", reason);
+    else
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, current.server, "the supervisor of daemon processes is process %" APR_PID_T_FMT, current.process.pid);
+}
+
+/* ---- Its end ---- */
+
+static bool stopping(void)
+{
+    int state;
+    return ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_RUN_MPM || (ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING);
+}
+
+static void start_again(void)
+{
+    apr_pool_t *pool;
+    if (current.running || stopping() || apr_time_now() - current.started < apr_time_from_sec(RESPAWN_SECONDS))
+        return;
+    apr_pool_create(&pool, current.server->process->pconf);
+    start_and_tell(pool, current.server->process->pconf, false);
+    apr_pool_destroy(pool);
+}
+
+/* Apache's parent met its end. Its processes end by themselves; another one starts new ones. */
+static void ended(int reason, void *data, int status)
+{
+    if (reason != APR_OC_REASON_DEATH && reason != APR_OC_REASON_LOST)
+        return;
+    apr_proc_other_child_unregister(data);
+    current.running = false;
+    close(current.control);
+    current.control = -1;
+    if (stopping())
+        return;
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, current.server,
+        "the supervisor of daemon processes, process %" APR_PID_T_FMT ", has ended unexpectedly (status %d): it is started again%s", current.process.pid, status,
+        apr_time_now() - current.started < apr_time_from_sec(RESPAWN_SECONDS) ? " in some seconds" : "");
+    start_again();
+}
+
+int mw_watch_supervisor(apr_pool_t *pool, server_rec *s)
+{
+    (void)pool, (void)s;
+    if (current.present && current.owner == getpid())
+        start_again();
+    return OK;
+}
+
+static void wait_for_end(pid_t pid)
+{
+    apr_time_t end = apr_time_now() + apr_time_from_msec(STOP_MILLISECONDS);
+    while (waitpid(pid, NULL, WNOHANG) == 0 && apr_time_now() < end)
+        apr_sleep(5000);
+}
+
+/* The configuration is over: a restart, or the end of Apache. */
+static apr_status_t leave(void *nothing)
+{
+    (void)nothing;
+    if (current.owner != getpid()) /* a child that exits */
+        return APR_SUCCESS;
+    bool running = current.running;
+    if (running) {
+        apr_proc_other_child_unregister(&current);
+        shutdown(current.control, SHUT_RDWR); /* whoever else was forked with a copy of it */
+    }
+    close_all();
+    current.running = current.present = false;
+    if (running && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING)
+        wait_for_end(current.process.pid);
+    else if (running)
+        remember_elder(current.process.pid);
+    return APR_SUCCESS;
+}
+
+/* Last of all hooks of this phase: what other modules fork in it should not hold a copy of our descriptors. */
+int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    (void)plog;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
+        return OK;
+    watch_elders(pconf);
+    if (mw_declared_groups() == 0)
+        return OK;
+    current.owner = getpid();
+    current.server = s;
+    current.control = current.board = current.users[0] = current.users[1] = -1;
+    if (!make_shared()) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, s, "WSGI0024: no daemon processes are started, and requests for process groups are answered with 503: cannot make what they share");
+        close_all();
+        return OK;
+    }
+    current.present = true;
+    start_and_tell(ptemp, pconf, true);
+    apr_pool_cleanup_register(pconf, NULL, leave, apr_pool_cleanup_null); /* after the registration of the process: runs before its */
+    return OK;
+}
+
+/* ---- In a child ---- */
+
+mwd_board *mw_inherit_board(void)
+{
+    if (!current.present)
+        return NULL;
+    /* Address space: the supervisor gives the file its size, perhaps later. Until its first word is there, nothing else may be touched. */
+    void *board = mmap(NULL, MOST_BOARD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, current.board, 0);
+    if (current.owner != getpid()) { /* the writing end of the users' pipe stays open for as long as this process lives */
+        close(current.control);
+        close(current.board);
+        close(current.users[0]);
+    }
+    return board == MAP_FAILED ? NULL : board;
+}

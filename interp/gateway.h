@@ -5,6 +5,7 @@
 #ifndef MW_GATEWAY_H
 #define MW_GATEWAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -100,6 +101,12 @@ typedef enum mw_stop_result {
     MW_STOP_LATE,    /* exit functions still run */
 } mw_stop_result;
 mw_stop_result mw_python_stop(double seconds);
+
+/* True in a copy of the process made by fork(): Go does not live there, and the connections are its parent's. */
+bool mw_is_forked_copy(void);
+
+/* Scripts that were loaded with success, each load counted. Accessed atomically. */
+extern uint64_t mw_scripts_loaded;
 
 /* Calls from C into Go in this process, for the tests that hold the steady path to none. Written by Go's exports. */
 extern uint64_t mw_go_entries;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 mw_process mw_this;
-uint64_t mw_go_entries;
+uint64_t mw_go_entries, mw_scripts_loaded;
 
 /* A page that the kernel empties in every copy of the process: tells one without a system call. */
 static void mark_this_process(void)

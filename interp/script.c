@@ -156,6 +156,8 @@ static PyObject *load(mw_request *request, mw_script *script, int *status)
     announce(call, script->path, again);
     PyObject *module = execute(request, script, source, n, mtime, status);
     free(source);
+    if (module)
+        __atomic_fetch_add(&mw_scripts_loaded, 1, __ATOMIC_RELAXED);
     return module;
 }
 

@@ -31,18 +31,17 @@ typedef struct mwd_server_options {
     size_t stack_size;          /* of a thread, 0: the system's */
     unsigned flags;             /* MW_CALL_MULTITHREAD, _MULTIPROCESS, _RUN_ONCE: facts of this group */
     int64_t socket_timeout;     /* of one read or write, milliseconds */
-    int64_t queue_timeout;      /* milliseconds, 0: none */
     uint64_t maximum_requests;  /* 0: none */
     const char *process_group;
     const char *chroot;         /* NULL: none */
     int wake;                   /* an eventfd for Go: written when `events` changes */
 } mwd_server_options;
 
-/* What C counts and Go interprets. */
+/* What C counts and Go interprets. Go also looks at mw_scripts_loaded (gateway.h), and at the permits of the slot: a child of Apache's that
+ * was killed may have taken one with it, which shows when no request runs and permits are missing for longer than a second or two. */
 enum {
     MWD_EVENT_MAXIMUM_REQUESTS = 1, /* that many are done */
     MWD_EVENT_SCRIPT_CHANGED = 2,   /* a request found its script changed, and was sent back */
-    MWD_EVENT_LOADED = 4,           /* a script was loaded for the first time */
     MWD_EVENT_FINISHED = 8,         /* a request has ended; only while `report_end` is set */
     MWD_EVENT_FIRST = 16,           /* the first request is there */
 };

@@ -65,9 +65,6 @@ extern mw_process mw_this;
  * says why not. The calling thread becomes Python's main thread and holds no GIL on return. */
 char *mw_python_start(const mw_python_options *options, const mw_ops *ops);
 
-/* True in a copy of the process made by fork(): Go does not live there. */
-bool mw_is_forked_copy(void);
-
 /* shutdown.c. Makes the thread that mw_python_stop() uses. False if that is not possible. */
 bool mw_python_prepare_stop(void);
 

@@ -2,7 +2,7 @@
 package client
 
 /*
-#cgo CFLAGS: -Wall -Wextra -Werror -fvisibility=hidden
+#cgo CFLAGS: -D_GNU_SOURCE -Wall -Wextra -Werror -fvisibility=hidden
 #include "client.h"
 */
 import "C"

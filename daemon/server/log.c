@@ -45,7 +45,7 @@ static void add_time(line *l, mwd_log_piece_kind kind)
     char text[64], fraction[16];
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &t);
-    snprintf(fraction, sizeof fraction, ".%06ld", now.tv_nsec / 1000);
+    snprintf(fraction, sizeof fraction, ".%06u", (unsigned)(now.tv_nsec / 1000) % 1000000);
     if (kind == MWD_LOG_TIME_COMPACT) {
         add(l, text, strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &t));
         add(l, fraction, 7);

@@ -223,7 +223,9 @@ static bool receive_all(mwd_exchange *x, void *to, size_t n)
 
 static long body_failed(mwd_exchange *x, const char **reason, const char *why)
 {
-    snprintf(x->reason, sizeof x->reason, "%s", why);
+    size_t n = strnlen(why, sizeof x->reason - 1);
+    memcpy(x->reason, why, n);
+    x->reason[n] = '\0';
     *reason = x->reason;
     return MW_READ_FAILED;
 }

@@ -237,6 +237,7 @@ var volatile = map[string]bool{
 	"REMOTE_PORT": true, "UNIQUE_ID": true, "REDIRECT_UNIQUE_ID": true, "mod_wsgi.request_id": true, "mod_wsgi.connection_id": true,
 	"mod_wsgi.thread_id": true, "mod_wsgi.request_start": true, "mod_wsgi.application_start": true, "mod_wsgi.script_start": true,
 	"mod_wsgi.server_pid": true, "mod_wsgi.thread_requests": true, "mod_wsgi.total_requests": true,
+	"mod_wsgi.queue_start": true, "mod_wsgi.daemon_start": true,
 }
 
 func comparableEnviron(environ map[string]Value, s *Server) map[string]string {

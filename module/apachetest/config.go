@@ -88,7 +88,7 @@ type Config struct {
 	Mode   Mode
 
 	// Daemon is the options of a WSGIDaemonProcess in which the whole server's applications run ("processes=2 threads=1");
-	// "" runs them embedded. The group is called ProcessGroup.
+	// "" runs them embedded. The group is called ProcessGroup. A template like Conf.
 	Daemon string
 
 	// Modules are further Apache modules by short name ("rewrite", "cgid"); authz_core and alias are always loaded.

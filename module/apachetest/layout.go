@@ -42,13 +42,16 @@ DocumentRoot "{{.Htdocs}}"
 const ownPart = "# --- the test's own ---\n"
 
 // daemonPart makes daemon mode of Config.Daemon.
-const daemonPart = `{{if .Daemon}}WSGIDaemonProcess ` + ProcessGroup + ` {{.Daemon}}
-WSGIProcessGroup ` + ProcessGroup + `
-{{end}}`
+func daemonPart(options string) string {
+	if options == "" {
+		return ""
+	}
+	return "WSGIDaemonProcess " + ProcessGroup + " " + options + "\nWSGIProcessGroup " + ProcessGroup + "\n"
+}
 
 // fields is what the templates see.
 type fields struct {
-	Root, Apps, Htdocs, Var, LogLevel, User, Tuning, Module, ModulesDir, Daemon string
+	Root, Apps, Htdocs, Var, LogLevel, User, Tuning, Module, ModulesDir string
 
 	Port          int
 	MPM           MPM
@@ -74,7 +77,7 @@ func (s *Server) write() error {
 	}
 	data := fields{
 		Root: s.Root, Apps: s.Root + "/apps", Htdocs: s.Root + "/htdocs", Var: s.Root + "/var",
-		LogLevel: c.LogLevel, Tuning: c.Tuning, Module: modulePath, ModulesDir: modulesDir, Daemon: c.Daemon,
+		LogLevel: c.LogLevel, Tuning: c.Tuning, Module: modulePath, ModulesDir: modulesDir,
 		Port: port, MPM: c.MPM, Classic: c.Module.Name == "classic", Data: c.Data,
 		LoadModules: append([]string{"mpm_" + string(c.MPM), "authz_core", "alias"}, c.Modules...),
 	}
@@ -93,7 +96,7 @@ func (s *Server) write() error {
 			return err
 		}
 	}
-	conf, err := s.render("httpd.conf", basics+daemonPart+c.Conf+"\n", data)
+	conf, err := s.render("httpd.conf", basics+daemonPart(c.Daemon)+c.Conf+"\n", data)
 	if err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ WSGIScriptAlias /directory {{.Apps}}/environ.wsgi
 			// These two are 500 as soon as process groups have an effect.
 			{name: "process group unknown", request: get("/process-unknown")},
 			{name: "embedded mode not allowed", request: get("/restricted")},
-			{name: "embedded mode allowed", request: get("/allowed"), wants: is(status(200))},
+			{name: "embedded mode allowed", request: get("/allowed"), embedded: is(status(200)), daemon: is(status(500))},
 		},
 	}.run(t)
 }
@@ -232,11 +232,11 @@ def application(environ, start_response):
 			{name: "variable", request: get("/variable", hd("X-Callable", "other")), wants: is(str("app.callable", "other"))},
 			{name: "variable missing", request: get("/variable"), wants: is(status(200), str("mod_wsgi.callable_object", "application"))},
 			{name: "other token", request: get("/token"), wants: is(str("mod_wsgi.callable_object", "application"))},
-			{name: "missing", request: get("/missing"), wants: is(status(404))},
-			{name: "dotted", request: get("/dotted"), wants: is(status(404))},
+			{name: "missing", request: get("/missing"), embedded: is(status(404)), daemon: is(status(500))},
+			{name: "dotted", request: get("/dotted"), embedded: is(status(404)), daemon: is(status(500))},
 			{name: "not callable", request: get("/uncallable"), wants: is(status(500))},
 			{name: "option", request: get("/option"), wants: is(str("app.callable", "other"))},
-			{name: "option is literal", request: get("/option-token"), wants: is(status(404))},
+			{name: "option is literal", request: get("/option-token"), embedded: is(status(404)), daemon: is(status(500))},
 			{name: "class", request: get("/class"), wants: is(body("class"))},
 			{name: "syntax error", request: get("/broken"), wants: is(status(500))},
 			{name: "exception while loading", request: get("/raising"), wants: is(status(500))},
@@ -244,7 +244,8 @@ def application(environ, start_response):
 			{name: "tried again", request: get("/raising"), wants: is(status(500))},
 			{name: "None", request: get("/null"), wants: is(status(500))},
 			{name: "not the main program", request: get("/main"), wants: is(body("main"))},
-			{name: "module of a script", request: get("/modules"), wants: is(bodyHas("named True"), bodyHas("file True"), bodyHas("argv ['mod_wsgi']"), bodyHas("path False"), bodyHas("groups '' ''"), bodyHas("version True"))},
+			{name: "module of a script", request: get("/modules"), wants: is(bodyHas("named True"), bodyHas("file True"), bodyHas("argv ['mod_wsgi']"), bodyHas("path False"), bodyHas("version True")),
+				embedded: is(bodyHas("groups '' ''")), daemon: is(bodyHas("groups 'test' ''"))},
 			{name: "source encoding", request: get("/encoded"), wants: is(body("encoded"))},
 		},
 	}.run(t)

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"testing"
 
 	"modwsgi/module/apachetest"
@@ -10,7 +11,8 @@ import (
 
 func TestEnvironHoldsWhatTheReferenceLists(t *testing.T) {
 	group{
-		name: "environ",
+		name:     "environ",
+		thorough: true,
 		config: apachetest.Config{
 			Modules: []string{"deflate", "filter"},
 			Conf: `
@@ -50,14 +52,16 @@ WSGIScriptAlias /uri {{.Apps}}/environ.wsgi
 				env("DOCUMENT_ROOT", "str", nil), env("SCRIPT_FILENAME", "str", nil), str("REQUEST_SCHEME", "http"), str("CONTEXT_PREFIX", ""), env("CONTEXT_DOCUMENT_ROOT", "str", nil),
 				env("SERVER_SOFTWARE", "str", nil))},
 			{name: "our own keys", request: get("/app/x"), wants: is(
-				str("mod_wsgi.process_group", ""), str("mod_wsgi.application_group", "localhost|/app"), str("mod_wsgi.callable_object", "application"),
+				str("mod_wsgi.application_group", "localhost|/app"), str("mod_wsgi.callable_object", "application"),
 				str("mod_wsgi.request_handler", "wsgi-script"), str("mod_wsgi.handler_script", ""), str("mod_wsgi.script_name", "/app"), str("mod_wsgi.path_info", "/x"),
 				str("mod_wsgi.listener_host", "127.0.0.1"), env("mod_wsgi.listener_port", "str", nil), env("mod_wsgi.version", "tuple", "[6 0 5]"), env("apache.version", "tuple", nil),
 				env("mod_wsgi.server_pid", "str", nil), env("mod_wsgi.request_id", "str", nil), env("mod_wsgi.thread_id", "int", nil),
 				env("mod_wsgi.request_start", "float", nil), env("mod_wsgi.application_start", "float", nil),
-				env("mod_wsgi.queue_start", "float", 0), env("mod_wsgi.daemon_start", "float", 0), noEnv("mod_wsgi.mount_point", "apache.request_rec"))},
+				env("mod_wsgi.queue_start", "float", nil), env("mod_wsgi.daemon_start", "float", nil), noEnv("mod_wsgi.mount_point", "apache.request_rec")),
+				embedded: is(str("mod_wsgi.process_group", ""), env("mod_wsgi.queue_start", "float", 0), env("mod_wsgi.daemon_start", "float", 0)),
+				daemon:   is(str("mod_wsgi.process_group", apachetest.ProcessGroup), ascending("mod_wsgi.request_start", "mod_wsgi.queue_start", "mod_wsgi.daemon_start", "mod_wsgi.application_start"))},
 			{name: "what is never there", request: get("/app/x"), wants: is(noEnv("PATH_TRANSLATED", "GATEWAY_INTERFACE", "SERVER_SIGNATURE", "REMOTE_HOST", "REMOTE_IDENT", "PATH", "LD_LIBRARY_PATH", "HTTPS", "HTTP_PROXY"))},
-			{name: "request_rec", request: get("/request"), wants: is(env("apache.request_rec", "PyCapsule", nil))},
+			{name: "request_rec", request: get("/request"), embedded: is(env("apache.request_rec", "PyCapsule", nil)), daemon: is(noEnv("apache.request_rec"))},
 			{name: "current URI", request: get("/uri/a%20b?x=1"), wants: is(status(200), env("REQUEST_URI", "str", nil))},
 
 			{name: "headers", request: get("/app", hd("X-One", "1"), hd("Accept-Language", "de"), hd("User-Agent", "test"), hd("TE", "trailers"), hd("Keep-Alive", "x"), hd("Upgrade", "nothing")), wants: is(
@@ -98,6 +102,22 @@ WSGIScriptAlias /uri {{.Apps}}/environ.wsgi
 			{name: "GET with mapping off", request: get("/unmapped"), wants: is(str("REQUEST_METHOD", "GET"))},
 		},
 	}.run(t)
+}
+
+// ascending wants moments of the environ in this order.
+func ascending(keys ...string) want {
+	return func(e apachetest.Exchange) string {
+		environ := apachetest.ParseEnviron(e.Body)
+		before := 0.0
+		for _, key := range keys {
+			moment, ok := environ[key].Value.(float64)
+			if !ok || moment <= 0 || moment < before {
+				return fmt.Sprintf("environ %s is %v, after %f", key, environ[key].Value, before)
+			}
+			before = moment
+		}
+		return ""
+	}
 }
 
 func many(n int) []apachetest.Header {

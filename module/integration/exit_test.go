@@ -26,7 +26,7 @@ def application(environ, start_response):
 `
 
 func TestExitFunctionsRunWhenTheServerStops(t *testing.T) {
-	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Worker} {
+	for _, in := range both([]apachetest.MPM{apachetest.Event, apachetest.Worker}, manyThreads) {
 		for _, c := range []struct{ name, conf, want string }{
 			{"main interpreter", "WSGIApplicationGroup %{GLOBAL}\n", "x"},
 			{"sub-interpreter", "WSGIApplicationGroup sub\n", "x"},
@@ -34,13 +34,13 @@ func TestExitFunctionsRunWhenTheServerStops(t *testing.T) {
 			{"switched off", "WSGIApplicationGroup %{GLOBAL}\nWSGIDestroyInterpreter Off\n", ""},
 		} {
 			for _, gracefully := range []bool{false, true} {
-				name := string(mpm) + " " + c.name
+				name := in.String() + " " + c.name
 				if gracefully {
 					name += " gracefully"
 				}
 				t.Run(name, func(t *testing.T) {
-					s := apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true, Files: map[string]string{"exit.wsgi": exitingScript},
-						Conf: c.conf + "WSGIScriptAlias / {{.Root}}/exit.wsgi\n"})
+					s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Files: map[string]string{"exit.wsgi": exitingScript},
+						Conf: c.conf + "WSGIScriptAlias / {{.Root}}/exit.wsgi\n"}))
 					expectBody(t, s, "/", "running")
 					expectBody(t, s, "/two", "running")
 					if gracefully {
@@ -59,22 +59,20 @@ func TestExitFunctionsRunWhenTheServerStops(t *testing.T) {
 }
 
 func TestGracefulStopLetsARunningRequestFinish(t *testing.T) {
-	for _, mpm := range apachetest.MPMs {
-		t.Run(string(mpm), func(t *testing.T) {
-			s := apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true, Files: map[string]string{"exit.wsgi": exitingScript},
-				Conf: "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {{.Root}}/exit.wsgi\n"})
-			gate := makeFIFO(t, s)
-			done := make(chan *apachetest.Response, 1)
-			go func() { done <- s.Get(t, "/?"+gate) }()
-			open := holdGate(t, gate)
-			s.GracefulStop()
-			open()
-			if r := <-done; string(r.Body) != "running" || r.Ending != apachetest.Complete {
-				t.Errorf("the running request gets:\n%s", r)
-			}
-			s.WaitStopped(t, 20*time.Second)
-		})
-	}
+	inSettings(t, both(apachetest.MPMs, singles), func(t *testing.T, in setting) {
+		s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Files: map[string]string{"exit.wsgi": exitingScript},
+			Conf: "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {{.Root}}/exit.wsgi\n"}))
+		gate := makeFIFO(t, s)
+		done := make(chan *apachetest.Response, 1)
+		go func() { done <- s.Get(t, "/?"+gate) }()
+		open := holdGate(t, gate)
+		s.GracefulStop()
+		open()
+		if r := <-done; string(r.Body) != "running" || r.Ending != apachetest.Complete {
+			t.Errorf("the running request gets:\n%s", r)
+		}
+		s.WaitStopped(t, 20*time.Second)
+	})
 }
 
 const stubbornScript = `import os, threading
@@ -96,36 +94,32 @@ def application(environ, start_response):
     return [b"running"]
 `
 
-func startStubborn(t *testing.T, mpm apachetest.MPM) *apachetest.Server {
-	return apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true, LogLevel: "warn wsgi:info", Files: map[string]string{"stubborn.wsgi": stubbornScript},
-		Conf: "WSGIApplicationGroup sub\nWSGIScriptAlias / {{.Root}}/stubborn.wsgi\n"})
+func startStubborn(t *testing.T, in setting) *apachetest.Server {
+	return apachetest.Start(t, in.of(apachetest.Config{OneChild: true, LogLevel: "warn wsgi:info", Files: map[string]string{"stubborn.wsgi": stubbornScript},
+		Conf: "WSGIApplicationGroup sub\nWSGIScriptAlias / {{.Root}}/stubborn.wsgi\n"}))
 }
 
 // The harness fails a test in whose log a child ended by a signal.
 func TestWhatWouldCrashInFinalizationDoesNotAtTheEnd(t *testing.T) {
-	for _, mpm := range apachetest.MPMs {
-		t.Run(string(mpm), func(t *testing.T) {
-			s := startStubborn(t, mpm)
-			expectBody(t, s, "/", "running")
-			s.Stop(t)
-		})
-	}
+	inSettings(t, both(apachetest.MPMs, manyThreads), func(t *testing.T, in setting) {
+		s := startStubborn(t, in)
+		expectBody(t, s, "/", "running")
+		s.Stop(t)
+	})
 }
 
 func TestThreadThatOverstaysIsNamedAndLeftBehind(t *testing.T) {
-	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Prefork} {
-		t.Run(string(mpm), func(t *testing.T) {
-			t.Parallel()
-			s := startStubborn(t, mpm)
-			expectBody(t, s, "/thread", "running")
-			s.Stop(t)
-			s.WaitLog(t, "thread 'stubborn one' has not ended within")
-		})
-	}
+	inSettings(t, both([]apachetest.MPM{apachetest.Event, apachetest.Prefork}, manyThreads), func(t *testing.T, in setting) {
+		t.Parallel()
+		s := startStubborn(t, in)
+		expectBody(t, s, "/thread", "running")
+		s.Stop(t)
+		s.WaitLog(t, "thread 'stubborn one' has not ended within")
+	})
 }
 
 func TestChildToldToStopInTheMiddleOfARequestJustEnds(t *testing.T) {
-	s := startStubborn(t, apachetest.Prefork)
+	s := startStubborn(t, setting{mpm: apachetest.Prefork})
 	gate := makeFIFO(t, s)
 	go s.Dial(t).Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	open := holdGate(t, gate)

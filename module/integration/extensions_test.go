@@ -27,15 +27,15 @@ var extensions = []struct {
 }
 
 func TestExtensionsWorkInOneInterpreter(t *testing.T) {
-	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Prefork} {
+	for _, in := range both([]apachetest.MPM{apachetest.Event, apachetest.Prefork}, manyThreads) {
 		for _, group := range []string{"%{GLOBAL}", "sub"} {
 			for _, module := range []apachetest.Module{apachetest.Classic(), apachetest.Ours()} {
-				if module.Name == "classic" && (mpm != apachetest.Event || group == "sub") {
+				if module.Name == "classic" && (in != setting{mpm: apachetest.Event} || group == "sub") {
 					continue // once is enough to know that the script is right; it may hang for seconds with others
 				}
-				t.Run(fmt.Sprint(mpm, " ", group, " ", module.Name), func(t *testing.T) {
-					s := apachetest.Start(t, apachetest.Config{MPM: mpm, Module: module, OneChild: true,
-						Conf: "WSGIScriptAlias / {{.Apps}}/extensions.wsgi application-group=" + group + "\n"})
+				t.Run(fmt.Sprint(in, " ", group, " ", module.Name), func(t *testing.T) {
+					s := apachetest.Start(t, in.of(apachetest.Config{Module: module, OneChild: true,
+						Conf: "WSGIScriptAlias / {{.Apps}}/extensions.wsgi application-group=" + group + "\n"}))
 					for _, e := range extensions {
 						mark := s.Mark()
 						r := s.Get(t, "/"+e.name+"?threads=4")

@@ -51,7 +51,8 @@ func TestFilesLeaveThroughApache(t *testing.T) {
 		"blksize: 4", "filelike: True", "iter: True", "next: b'abcd'", "next: b'ef'", "next: StopIteration", "close: None", "closed: True",
 		"close again: None", "filelike after: ValueError", "next after: ValueError", "no file: TypeError", "negative: ValueError"}, "\n"))), oursOnly: true}) // the classic module's process dies of it
 	group{
-		name: "files",
+		name:     "files",
+		thorough: true,
 		config: apachetest.Config{Conf: `
 WSGIScriptAlias /plain {{.Apps}}/files.wsgi
 WSGIScriptAlias /sendfile {{.Apps}}/files.wsgi

@@ -155,8 +155,11 @@ WSGIApplicationGroup %{GLOBAL}
 }
 
 func TestABlockingInputFilterStopsNobodyElse(t *testing.T) {
-	s := apachetest.Start(t, apachetest.Config{
-		MPM:     apachetest.Event,
+	inSettings(t, both([]apachetest.MPM{apachetest.Event}, manyThreads), blockInAFilter)
+}
+
+func blockInAFilter(t *testing.T, in setting) {
+	s := apachetest.Start(t, in.of(apachetest.Config{
 		Modules: []string{"ext_filter"},
 		Files:   map[string]string{"shapes.wsgi": shapesScript},
 		Conf: `
@@ -166,7 +169,7 @@ WSGIApplicationGroup %{GLOBAL}
 <Location /shapes/echo>
     SetInputFilter slow
 </Location>
-`})
+`}))
 	gate := filepath.Join(s.Root, "gate")
 	if err := syscall.Mkfifo(gate, 0o666); err != nil {
 		t.Fatal(err)

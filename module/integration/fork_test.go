@@ -90,12 +90,12 @@ def do_multiprocessing(environ, start_response):
 `
 
 func TestApplicationsMayForkAndStartProcesses(t *testing.T) {
-	for _, mpm := range apachetest.MPMs {
+	for _, in := range both(apachetest.MPMs, singles) {
 		for _, module := range []apachetest.Module{apachetest.Classic(), apachetest.Ours()} {
-			t.Run(string(mpm)+"/"+module.Name, func(t *testing.T) {
-				s := apachetest.Start(t, apachetest.Config{MPM: mpm, Module: module, OneChild: true, Files: map[string]string{"fork.wsgi": forkingScript},
-					Conf: "WSGIScriptAlias / {{.Root}}/fork.wsgi\nWSGIApplicationGroup %{GLOBAL}\n"})
-				children := s.Children()
+			t.Run(in.String()+"/"+module.Name, func(t *testing.T) {
+				s := apachetest.Start(t, in.of(apachetest.Config{Module: module, OneChild: true, Files: map[string]string{"fork.wsgi": forkingScript},
+					Conf: "WSGIScriptAlias / {{.Root}}/fork.wsgi\nWSGIApplicationGroup %{GLOBAL}\n"}))
+				children := serving(s)
 				for _, step := range []struct{ path, want string }{
 					{"/exit", "status 7"}, {"/log", "status 0"}, {"/run", "run\n"}, {"/multiprocessing", "worked"}, {"/exit", "status 7"},
 				} {
@@ -117,8 +117,8 @@ func TestApplicationsMayForkAndStartProcesses(t *testing.T) {
 					}
 				}
 				expectBody(t, s, "/exit", "status 7")
-				if after := s.Children(); fmt.Sprint(after) != fmt.Sprint(children) {
-					t.Errorf("children before %v, after %v", children, after)
+				if after := serving(s); after != children {
+					t.Errorf("processes before: %s, after: %s", children, after)
 				}
 			})
 		}
@@ -128,19 +128,20 @@ func TestApplicationsMayForkAndStartProcesses(t *testing.T) {
 // A program that the application starts inherits the signal mask of the request's thread. Go lets through in such a thread what it
 // needs itself; it must not block anything more than the classic module's thread has.
 func TestStartedProgramsInheritNoFurtherBlockedSignals(t *testing.T) {
-	for _, mpm := range apachetest.MPMs {
-		t.Run(string(mpm), func(t *testing.T) {
-			pair := apachetest.StartPair(t, apachetest.Config{MPM: mpm, Files: map[string]string{"fork.wsgi": forkingScript},
-				Conf: "WSGIScriptAlias / {{.Root}}/fork.wsgi\nWSGIApplicationGroup %{GLOBAL}\n"}, listed)
-			for _, kind := range []string{"SigBlk", "SigIgn"} {
-				classic, ours := signalMask(t, pair.Classic, kind), signalMask(t, pair.Ours, kind)
-				if more := ours &^ classic; more != 0 {
-					t.Errorf("%s: %016x are set that the classic module has not (classic %016x, ours %016x)", kind, more, classic, ours)
-				}
+	inSettings(t, both(apachetest.MPMs, manyThreads), func(t *testing.T, in setting) {
+		pair := apachetest.StartPair(t, in.of(apachetest.Config{Files: map[string]string{"fork.wsgi": forkingScript},
+			Conf: "WSGIScriptAlias / {{.Root}}/fork.wsgi\nWSGIApplicationGroup %{GLOBAL}\n"}), listed)
+		for _, kind := range []string{"SigBlk", "SigIgn"} {
+			classic, ours := signalMask(t, pair.Classic, kind), signalMask(t, pair.Ours, kind)
+			if more := ours &^ classic; more != 0 {
+				t.Errorf("%s: %016x are set that the classic module has not (classic %016x, ours %016x)", kind, more, classic, ours)
 			}
-		})
-	}
+		}
+	})
 }
+
+// serving names the processes that serve: one that dies is replaced by another.
+func serving(s *apachetest.Server) string { return fmt.Sprint(s.Children(), s.DaemonProcesses()) }
 
 func signalMask(t *testing.T, s *apachetest.Server, kind string) uint64 {
 	t.Helper()

@@ -43,19 +43,24 @@ var forkedLines = []string{
 
 // forEachPlace runs a test in the main interpreter and in another, where requests run on threads and where they run on the main thread.
 func forEachPlace(t *testing.T, app string, test func(t *testing.T, s *apachetest.Server, group string)) {
-	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Prefork} {
-		for _, group := range []string{"%{GLOBAL}", "sub"} {
-			t.Run(string(mpm)+" "+group, func(t *testing.T) {
-				test(t, apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true,
-					Conf: "WSGIScriptAlias / {{.Apps}}/" + app + " application-group=" + group + "\n"}), group)
-			})
-		}
+	start := func(in setting, group string) {
+		t.Run(in.String()+" "+group, func(t *testing.T) {
+			test(t, apachetest.Start(t, in.of(apachetest.Config{OneChild: true,
+				Conf: "WSGIScriptAlias / {{.Apps}}/" + app + " application-group=" + group + "\n"})), group)
+		})
+	}
+	for _, in := range embedded(apachetest.Event, apachetest.Prefork) {
+		start(in, "%{GLOBAL}")
+		start(in, "sub")
+	}
+	for n, in := range singles {
+		start(in, []string{"%{GLOBAL}", "sub"}[n])
 	}
 }
 
 func TestForksProgramsAndLoopsWorkInEveryInterpreter(t *testing.T) {
 	forEachPlace(t, "forks.wsgi", func(t *testing.T, s *apachetest.Server, group string) {
-		children := fmt.Sprint(s.Children())
+		children := serving(s)
 		for _, c := range forkCases {
 			mark := s.Mark()
 			r := s.Do(t, apachetest.Request{Target: "/" + c.path, Wait: forksDeadline})
@@ -76,8 +81,8 @@ func TestForksProgramsAndLoopsWorkInEveryInterpreter(t *testing.T) {
 		for _, line := range forkedLines {
 			s.WaitLog(t, line)
 		}
-		if after := fmt.Sprint(s.Children()); after != children {
-			t.Errorf("children before %s, after %s", children, after)
+		if after := serving(s); after != children {
+			t.Errorf("processes before: %s, after: %s", children, after)
 		}
 	})
 }
@@ -104,27 +109,29 @@ func TestForksDisturbNothingThatHappensMeanwhile(t *testing.T) {
 	for n := range 12 {
 		conf += fmt.Sprintf("WSGIScriptAlias /new%d {{.Apps}}/hello.wsgi application-group=group%d\n", n, n)
 	}
-	s := apachetest.Start(t, apachetest.Config{OneChild: true, Conf: conf})
-	problems := make(chan string, 4)
-	for worker := range 4 {
-		go func() {
-			for n := range 12 {
-				path, want := "/forks/log", "status 0"
-				if worker < 2 {
-					path, want = fmt.Sprintf("/new%d", (n+6*worker)%12), ""
+	inSettings(t, both([]apachetest.MPM{apachetest.Event}, manyThreads), func(t *testing.T, in setting) {
+		s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Conf: conf}))
+		problems := make(chan string, 4)
+		for worker := range 4 {
+			go func() {
+				for n := range 12 {
+					path, want := "/forks/log", "status 0"
+					if worker < 2 {
+						path, want = fmt.Sprintf("/new%d", (n+6*worker)%12), ""
+					}
+					r := s.Do(t, apachetest.Request{Target: path, Wait: forksDeadline})
+					if r.Status != 200 || want != "" && string(r.Body) != want {
+						problems <- fmt.Sprintf("%s: %s", path, r)
+						return
+					}
 				}
-				r := s.Do(t, apachetest.Request{Target: path, Wait: forksDeadline})
-				if r.Status != 200 || want != "" && string(r.Body) != want {
-					problems <- fmt.Sprintf("%s: %s", path, r)
-					return
-				}
-			}
-			problems <- ""
-		}()
-	}
-	for range 4 {
-		if problem := <-problems; problem != "" {
-			t.Error(problem)
+				problems <- ""
+			}()
 		}
-	}
+		for range 4 {
+			if problem := <-problems; problem != "" {
+				t.Error(problem)
+			}
+		}
+	})
 }

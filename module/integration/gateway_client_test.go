@@ -76,10 +76,10 @@ def application(environ, start_response):
 `
 
 func TestCloseIsCalledWhenTheClientHasGone(t *testing.T) {
-	for _, mpm := range apachetest.MPMs {
+	for _, in := range both(apachetest.MPMs, sizes) {
 		for _, module := range []apachetest.Module{apachetest.Classic(), apachetest.Ours()} {
-			t.Run(string(mpm)+"/"+module.Name, func(t *testing.T) {
-				s := apachetest.Start(t, apachetest.Config{MPM: mpm, Module: module, Conf: "WSGIScriptAlias / {{.Root}}/leaving.wsgi\nWSGIApplicationGroup %{GLOBAL}\n", Files: map[string]string{"leaving.wsgi": leavingScript}})
+			t.Run(in.String()+"/"+module.Name, func(t *testing.T) {
+				s := apachetest.Start(t, in.of(apachetest.Config{Module: module, Conf: "WSGIScriptAlias / {{.Root}}/leaving.wsgi\nWSGIApplicationGroup %{GLOBAL}\n", Files: map[string]string{"leaving.wsgi": leavingScript}}))
 				for path, want := range map[string]string{"class": "closed", "generator": "GeneratorExit", "write": "OSError"} {
 					mark := s.Mark()
 					c := s.Dial(t)
@@ -171,9 +171,11 @@ func TestUnreadBodyDoesNotDisturbTheNextRequest(t *testing.T) {
 
 // TestOverlongChunkedBodyIsRefusedOnce: the classic module appends the application's answer to Apache's 413 page.
 func TestOverlongChunkedBodyIsRefusedOnce(t *testing.T) {
-	s := apachetest.Start(t, apachetest.Config{Conf: "WSGIScriptAlias / {{.Apps}}/bodies.wsgi\nWSGIChunkedRequest On\nLimitRequestBody 1000\n"})
-	r := s.Do(t, apachetest.Request{Method: "POST", Target: "/length", Chunked: true, Body: []byte(longText(5000))})
-	if r.Status != 413 || strings.Count(string(r.Body), "</html>") != 1 || len(r.Extra) != 0 {
-		t.Errorf("not one plain 413:\n%s", r)
-	}
+	inSettings(t, both([]apachetest.MPM{apachetest.Event}, singles), func(t *testing.T, in setting) {
+		s := apachetest.Start(t, in.of(apachetest.Config{Conf: "WSGIScriptAlias / {{.Apps}}/bodies.wsgi\nWSGIChunkedRequest On\nLimitRequestBody 1000\n"}))
+		r := s.Do(t, apachetest.Request{Method: "POST", Target: "/length", Chunked: true, Body: []byte(longText(5000))})
+		if r.Status != 413 || strings.Count(string(r.Body), "</html>") != 1 || len(r.Extra) != 0 {
+			t.Errorf("not one plain 413:\n%s", r)
+		}
+	})
 }

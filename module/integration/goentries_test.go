@@ -29,6 +29,7 @@ const (
 
 func TestOrdinaryRequestsMakeNoCallIntoGo(t *testing.T) {
 	conf := loadCGI + `
+WSGIScriptAlias /child {{.Root}}/scripts/count.wsgi process-group=%{GLOBAL} application-group=%{GLOBAL}
 WSGIScriptAlias /file {{.Root}}/scripts/count.wsgi
 WSGIScriptAlias /dir/ {{.Root}}/scripts/
 WSGIScriptAliasMatch ^/match/([^/]+) {{.Root}}/scripts/$1.wsgi
@@ -79,6 +80,7 @@ WSGIScriptAlias /proxied {{.Root}}/scripts/count.wsgi
 `
 	files := map[string]string{"scripts/count.wsgi": countingScript, "handled/count.wsgi": countingScript, "handled/index.wsgi": countingScript}
 	requests := map[string]apachetest.Request{
+		"Apache's child":      get("/child"), // in daemon mode the others count in the daemon process
 		"a file":              get("/file/x"),
 		"a directory":         get("/dir/count.wsgi"),
 		"a match":             get("/match/count/x"),
@@ -95,21 +97,27 @@ WSGIScriptAlias /proxied {{.Root}}/scripts/count.wsgi
 		"a POST":              post("/file", longText(20000)),
 		"a chunked POST":      {Method: "POST", Target: "/file", Chunked: true, Body: []byte("abc")},
 	}
-	for _, mode := range []struct {
-		mpm  apachetest.MPM
+	type place struct {
+		in   setting
 		mode apachetest.Mode
-	}{{apachetest.Prefork, apachetest.Foreground}, {apachetest.Event, apachetest.Single}, {apachetest.Worker, apachetest.Foreground}} {
-		t.Run(fmt.Sprintf("%s %s", mode.mpm, mode.mode), func(t *testing.T) {
-			s := apachetest.Start(t, apachetest.Config{
-				MPM: mode.mpm, Mode: mode.mode, OneChild: true, Conf: conf, Files: files,
+	}
+	places := []place{{setting{mpm: apachetest.Prefork}, apachetest.Foreground}, {setting{mpm: apachetest.Event}, apachetest.Single}, {setting{mpm: apachetest.Worker}, apachetest.Foreground}}
+	for _, in := range singles {
+		places = append(places, place{in, apachetest.Foreground})
+	}
+	for _, place := range places {
+		t.Run(fmt.Sprintf("%s %s", place.in, place.mode), func(t *testing.T) {
+			s := apachetest.Start(t, place.in.of(apachetest.Config{
+				Mode: place.mode, OneChild: true, Conf: conf, Files: files,
 				Modules: []string{"mime", "dir", "negotiation", "env", "setenvif"},
-			})
+			}))
 			for range warmUp {
 				for name, request := range requests {
 					entries(t, s, name, request)
 				}
 			}
 			pid, before := entries(t, s, "after warming up", get("/file"))
+			childPid, childBefore := entries(t, s, "after warming up", get("/child"))
 			for n := range steadyRequests {
 				for name, request := range requests {
 					if n%len(requests) == 0 || name == "a file" || n < 20 {
@@ -118,14 +126,15 @@ WSGIScriptAlias /proxied {{.Root}}/scripts/count.wsgi
 				}
 			}
 			pidAfter, after := entries(t, s, "at the end", get("/file"))
-			if pid != pidAfter {
-				t.Fatalf("another process answers: %d, %d", pid, pidAfter)
+			childPidAfter, childAfter := entries(t, s, "at the end", get("/child"))
+			if pid != pidAfter || childPid != childPidAfter {
+				t.Fatalf("other processes answer: %d, %d; %d, %d", pid, pidAfter, childPid, childPidAfter)
 			}
-			if after != before {
-				t.Errorf("%d calls into Go during ordinary requests (%d, then %d)", after-before, before, after)
+			if after != before || childAfter != childBefore {
+				t.Errorf("calls into Go during ordinary requests: %d, then %d; in Apache's child %d, then %d", before, after, childBefore, childAfter)
 				blame(t, s, requests)
 			}
-			if before == 0 {
+			if before == 0 || childBefore == 0 {
 				t.Error("the counter is 0: it does not count")
 			}
 		})
@@ -152,12 +161,14 @@ func entries(t *testing.T, s *apachetest.Server, name string, request apachetest
 func blame(t *testing.T, s *apachetest.Server, requests map[string]apachetest.Request) {
 	t.Helper()
 	for name, request := range requests {
-		_, before := entries(t, s, name, get("/file"))
-		for range 10 {
-			entries(t, s, name, request)
-		}
-		if _, after := entries(t, s, name, get("/file")); after != before {
-			t.Errorf("%s: %d calls in 10 requests", name, after-before)
+		for _, counter := range []string{"/file", "/child"} {
+			_, before := entries(t, s, name, get(counter))
+			for range 10 {
+				entries(t, s, name, request)
+			}
+			if _, after := entries(t, s, name, get(counter)); after != before {
+				t.Errorf("%s: %d calls in 10 requests, counted by %s", name, after-before, counter)
+			}
 		}
 	}
 }

@@ -2,14 +2,15 @@ package integration
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"modwsgi/module/apachetest"
 )
 
-// group is a configuration with the cases that share its servers. It runs under every MPM; each case is sent to both
-// modules, compared, and our answer held against what the case wants.
+// group is a configuration with the cases that share its servers. It runs embedded under every MPM, and in process groups; each
+// case is sent to both modules, compared, and our answer held against what the case wants.
 type group struct {
 	name   string
 	config apachetest.Config
@@ -17,12 +18,16 @@ type group struct {
 
 	oursOnly bool             // the classic module does not know the configuration
 	mpms     []apachetest.MPM // default: all
+	thorough bool             // in every size of a process group, not only in two
+	options  string           // more options for the process group
 }
 
 type testCase struct {
-	name    string
-	request apachetest.Request
-	wants   []want
+	name     string
+	request  apachetest.Request
+	wants    []want
+	embedded []want // more, in embedded mode
+	daemon   []want // more, in daemon mode
 
 	logs     []string // application's messages (LogMessage) that must appear
 	ignore   []string // what depends on timing (Comparison.Ignore)
@@ -35,10 +40,12 @@ func (g group) run(t *testing.T) {
 	if mpms == nil {
 		mpms = apachetest.MPMs
 	}
-	for _, mpm := range mpms {
-		t.Run(string(mpm), func(t *testing.T) {
-			config := g.config
-			config.MPM = mpm
+	for _, in := range append(embedded(mpms...), g.daemonSettings()...) {
+		t.Run(in.String(), func(t *testing.T) {
+			if in.options != "" && g.options != "" {
+				in.options += " " + g.options
+			}
+			config := in.of(g.config)
 			var pair *apachetest.Pair
 			var ours *apachetest.Server
 			if g.oursOnly {
@@ -48,10 +55,24 @@ func (g group) run(t *testing.T) {
 				ours = pair.Ours
 			}
 			for _, c := range g.cases {
+				c.wants = slices.Concat(c.wants, map[bool][]want{false: c.embedded, true: c.daemon}[in.options != ""])
 				t.Run(c.name, func(t *testing.T) { c.run(t, g.name, pair, ours) })
 			}
 		})
 	}
+}
+
+// daemonSettings are all sizes of a process group for a thorough group, the largest for one that runs under one MPM, and otherwise
+// two that have nothing in common.
+func (g group) daemonSettings() []setting {
+	if g.thorough || len(sizes) == 0 {
+		return sizes
+	}
+	if g.mpms != nil {
+		return sizes[:1]
+	}
+	half := 2 * (len(g.name) % 2)
+	return sizes[half : half+2]
 }
 
 func (c testCase) run(t *testing.T, groupName string, pair *apachetest.Pair, ours *apachetest.Server) {

@@ -62,7 +62,7 @@ Alias /actions/ {{.Root}}/actions/
 			{name: "options", request: get("/files/a.grp", hd("Authorization", "Bearer x")), wants: is(str("mod_wsgi.application_group", "of-the-option"), str("HTTP_AUTHORIZATION", "Bearer x"))},
 			{name: "no options", request: get("/files/a.ext", hd("Authorization", "Bearer x")), wants: is(str("mod_wsgi.application_group", "localhost|/files/a.ext"), noEnv("HTTP_AUTHORIZATION"))},
 			{name: "missing handler script", request: get("/files/a.brk"), wants: is(status(500))},
-			{name: "handler script without handle_request", request: get("/files/a.wrn"), wants: is(status(404))},
+			{name: "handler script without handle_request", request: get("/files/a.wrn"), embedded: is(status(404)), daemon: is(status(500))},
 			{name: "other files", request: get("/files/plain.txt"), wants: is(body("plain"))},
 			{name: "POST", request: post("/files/a.ext", "abc"), wants: is(str("REQUEST_METHOD", "POST"), str("CONTENT_LENGTH", "3"))},
 			{name: "Action", request: get("/actions/page.act?x=1"), wants: is(status(200), str("SCRIPT_NAME", "/run-action"), str("PATH_INFO", "/actions/page.act"), str("QUERY_STRING", "x=1"), env("REDIRECT_URL", "str", nil))},

@@ -23,7 +23,8 @@ func TestRequestBodyIsReadInEveryWay(t *testing.T) {
 	}
 	long := strings.Repeat("0123456789abcde\n", 10000)
 	group{
-		name: "input",
+		name:     "input",
+		thorough: true,
 		config: apachetest.Config{
 			Conf: `
 WSGIScriptAlias /bodies {{.Apps}}/bodies.wsgi

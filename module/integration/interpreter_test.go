@@ -73,15 +73,15 @@ def do_exception_state(environ):
 func TestApplicationGroupsAreInterpretersOfTheirOwn(t *testing.T) {
 	// Only ours: under Python 3.11 the classic module may run the main interpreter's request in the sub-interpreter that its thread
 	// was in before.
-	for _, mpm := range apachetest.MPMs {
-		t.Run(string(mpm), func(t *testing.T) {
-			s := apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true, Files: map[string]string{"state.wsgi": statefulScript, "state2.wsgi": statefulScript}, Conf: `
+	for _, in := range both(apachetest.MPMs, singles) {
+		t.Run(in.String(), func(t *testing.T) {
+			s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Files: map[string]string{"state.wsgi": statefulScript, "state2.wsgi": statefulScript}, Conf: `
 WSGIScriptAlias /a {{.Root}}/state.wsgi application-group=one
 WSGIScriptAlias /b {{.Root}}/state.wsgi application-group=two
 WSGIScriptAlias /c {{.Root}}/state.wsgi application-group=one
 WSGIScriptAlias /d {{.Root}}/state2.wsgi application-group=one
 WSGIScriptAlias /m {{.Root}}/state.wsgi application-group=%{GLOBAL}
-`})
+`}))
 			for _, step := range []struct{ path, want string }{
 				{"/a/count", "1"}, {"/a/count", "2"}, {"/b/count", "1"}, {"/c/count", "3"}, {"/d/count", "1"}, {"/m/count", "1"}, {"/a/count", "4"},
 				{"/a/module", "1"}, {"/d/module", "2"}, {"/b/module", "1"}, {"/m/module", "1"}, {"/m/module", "2"},
@@ -95,11 +95,11 @@ WSGIScriptAlias /m {{.Root}}/state.wsgi application-group=%{GLOBAL}
 }
 
 func TestThreadLocalsOutliveARequest(t *testing.T) {
-	for _, mpm := range []apachetest.MPM{apachetest.Prefork, apachetest.Event} {
+	for _, in := range both([]apachetest.MPM{apachetest.Prefork, apachetest.Event}, manyThreads) {
 		for _, group := range []string{"%{GLOBAL}", "sub"} {
-			t.Run(string(mpm)+" "+group, func(t *testing.T) {
-				s := apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true, Files: map[string]string{"state.wsgi": statefulScript},
-					Conf: "WSGIScriptAlias / {{.Root}}/state.wsgi\nWSGIApplicationGroup " + group + "\n"})
+			t.Run(in.String()+" "+group, func(t *testing.T) {
+				s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Files: map[string]string{"state.wsgi": statefulScript},
+					Conf: "WSGIScriptAlias / {{.Root}}/state.wsgi\nWSGIApplicationGroup " + group + "\n"}))
 				perThread := map[string]int{}
 				for range 40 {
 					var count int
@@ -118,13 +118,13 @@ func TestThreadLocalsOutliveARequest(t *testing.T) {
 }
 
 func TestConcurrentRequestsDoNotMix(t *testing.T) {
-	for _, mpm := range apachetest.MPMs {
-		t.Run(string(mpm), func(t *testing.T) {
-			s := apachetest.Start(t, apachetest.Config{MPM: mpm, Files: map[string]string{"state.wsgi": statefulScript}, Conf: `
+	for _, in := range both(apachetest.MPMs, sizes) {
+		t.Run(in.String(), func(t *testing.T) {
+			s := apachetest.Start(t, in.of(apachetest.Config{Files: map[string]string{"state.wsgi": statefulScript}, Conf: `
 WSGIScriptAlias /a {{.Root}}/state.wsgi application-group=one
 WSGIScriptAlias /b {{.Root}}/state.wsgi application-group=two
 WSGIScriptAlias /m {{.Root}}/state.wsgi application-group=%{GLOBAL}
-`})
+`}))
 			const workers, each = 12, 40
 			failures := make(chan string, workers)
 			for worker := range workers {
@@ -177,8 +177,9 @@ def application(environ, start_response):
 	for name, conf := range settings {
 		t.Run(name, func(t *testing.T) {
 			group{
-				name: "python " + name,
-				mpms: []apachetest.MPM{apachetest.Event},
+				name:    "python " + name,
+				mpms:    []apachetest.MPM{apachetest.Event},
+				options: map[string]string{"path": "python-path={{.Root}}/extra:{{.Root}}/more"}[name],
 				config: apachetest.Config{Conf: conf + "WSGIScriptAlias /main {{.Root}}/settings.wsgi application-group=%{GLOBAL}\nWSGIScriptAlias /sub {{.Root}}/settings.wsgi application-group=sub\n",
 					Files: map[string]string{"settings.wsgi": script, "extra/x.py": "", "more/y.py": ""}},
 				cases: []testCase{

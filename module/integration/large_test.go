@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -32,19 +33,15 @@ func pattern() []byte {
 }
 
 func TestHundredMegabytesPassInConstantMemory(t *testing.T) {
-	for _, mpm := range apachetest.MPMs {
-		t.Run(string(mpm), func(t *testing.T) {
-			s := apachetest.Start(t, apachetest.Config{MPM: mpm, OneChild: true,
-				Conf: "WSGIScriptAlias / {{.Apps}}/bodies.wsgi\nWSGIApplicationGroup %{GLOBAL}\nWSGIChunkedRequest On\nLimitRequestBody 0\n"})
-			pid, err := strconv.Atoi(string(s.Get(t, "/pid").Body))
-			if err != nil {
-				t.Fatal(err)
-			}
+	for _, in := range both(apachetest.MPMs, sizes[:len(sizes)/2]) {
+		t.Run(in.String(), func(t *testing.T) {
+			s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true,
+				Conf: "WSGIScriptAlias / {{.Apps}}/bodies.wsgi\nWSGIApplicationGroup %{GLOBAL}\nWSGIChunkedRequest On\nLimitRequestBody 0\n"}))
 			client := &http.Client{Timeout: time.Minute}
 			// Once small, so that buffers which are kept are there.
 			download(t, client, s.URL("/down?1"), 1)
 			upload(t, client, s.URL("/digest"), 1, false)
-			before := residentKB(t, pid)
+			before := residentOf(t, s)
 			for name, transfer := range map[string]func(){
 				"down":            func() { download(t, client, s.URL("/down?"+strconv.Itoa(megabytes)), megabytes) },
 				"down by write()": func() { download(t, client, s.URL("/down_write?"+strconv.Itoa(megabytes)), megabytes) },
@@ -54,14 +51,26 @@ func TestHundredMegabytesPassInConstantMemory(t *testing.T) {
 			} {
 				start := time.Now()
 				transfer()
-				if grown := residentKB(t, pid) - before; grown > growthLimitKB {
-					t.Errorf("%s: the child has grown by %d KB", name, grown)
-				} else {
-					t.Logf("%s: %d MB in %v, the child has grown by %d KB", name, megabytes, time.Since(start).Round(time.Millisecond), grown)
+				for pid, kb := range residentOf(t, s) {
+					if grown := kb - before[pid]; grown > growthLimitKB {
+						t.Errorf("%s: process %d has grown by %d KB: %s", name, pid, grown, apachetest.CommandLine(pid))
+					} else {
+						t.Logf("%s: %d MB in %v, process %d has grown by %d KB", name, megabytes, time.Since(start).Round(time.Millisecond), pid, grown)
+					}
 				}
 			}
 		})
 	}
+}
+
+// residentOf is the memory of the children and the daemon processes, in KB.
+func residentOf(t *testing.T, s *apachetest.Server) map[int]int {
+	t.Helper()
+	memory := map[int]int{}
+	for _, pid := range slices.Concat(s.Children(), s.DaemonProcesses(), s.Supervisors()) {
+		memory[pid] = residentKB(t, pid)
+	}
+	return memory
 }
 
 func residentKB(t *testing.T, pid int) int {

@@ -15,8 +15,9 @@ func TestMessagesReachTheErrorLogLineByLine(t *testing.T) {
 		return testCase{name: name, request: get(target), wants: is(status(200), body("done")), logs: lines}
 	}
 	group{
-		name:   "messages",
-		config: apachetest.Config{Conf: "WSGIScriptAlias / {{.Apps}}/messages.wsgi\nWSGIApplicationGroup %{GLOBAL}\n"},
+		name:     "messages",
+		thorough: true,
+		config:   apachetest.Config{Conf: "WSGIScriptAlias / {{.Apps}}/messages.wsgi\nWSGIApplicationGroup %{GLOBAL}\n"},
 		cases: []testCase{
 			logged("one line", "/line", "app: one line"),
 			logged("print", "/print", "app: printed"),
@@ -85,9 +86,9 @@ func TestTracebackGoesToTheLogOfItsVirtualHost(t *testing.T) {
 </VirtualHost>
 WSGIApplicationGroup %{GLOBAL}
 `
-	for _, mpm := range apachetest.MPMs {
-		t.Run(string(mpm), func(t *testing.T) {
-			s := apachetest.Start(t, apachetest.Config{MPM: mpm, Conf: conf, Files: map[string]string{"broken.wsgi": "x = (\n"}})
+	for _, in := range both(apachetest.MPMs, sizes) {
+		t.Run(in.String(), func(t *testing.T) {
+			s := apachetest.Start(t, in.of(apachetest.Config{Conf: conf, Files: map[string]string{"broken.wsgi": "x = (\n"}}))
 			for path, lines := range map[string][]string{
 				"/raise_before":      {"Traceback", "results.wsgi", "in case_raise_before", "ValueError: before anything"},
 				"/raise_first_block": {"Traceback", "in case_raise_first_block", "ValueError: before the first block"},

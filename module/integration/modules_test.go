@@ -13,14 +13,20 @@ import (
 )
 
 // forEachModule runs a test that a table can't express against both modules, under the event MPM: what holds for us must
-// hold for the oracle, or the test is wrong.
+// hold for the oracle, or the test is wrong. In daemon mode it must hold for us, too.
 func forEachModule(t *testing.T, conf string, files map[string]string, test func(t *testing.T, s *apachetest.Server)) {
 	t.Helper()
+	config := apachetest.Config{Conf: conf, Files: files, OneChild: true}
 	for _, module := range []apachetest.Module{apachetest.Classic(), apachetest.Ours()} {
 		t.Run(module.Name, func(t *testing.T) {
-			test(t, apachetest.Start(t, apachetest.Config{Module: module, Conf: conf, Files: files, OneChild: true}))
+			config.Module = module
+			test(t, apachetest.Start(t, config))
 		})
 	}
+	inSettings(t, manyThreads, func(t *testing.T, in setting) {
+		config.Module = apachetest.Ours()
+		test(t, apachetest.Start(t, in.of(config)))
+	})
 }
 
 var fifos atomic.Int64

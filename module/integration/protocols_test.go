@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -49,11 +50,15 @@ func certificate(t *testing.T) (certPEM, keyPEM string, pool *x509.CertPool) {
 
 func TestHTTP2AndHTTPSCarryRequestsAndAnswers(t *testing.T) {
 	certPEM, keyPEM, pool := certificate(t)
-	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Worker} { // mod_http2 does not like prefork
+	threaded := slices.DeleteFunc(slices.Clone(sizes), func(in setting) bool { return in.mpm == apachetest.Prefork })
+	for _, in := range both([]apachetest.MPM{apachetest.Event, apachetest.Worker}, threaded) { // mod_http2 does not like prefork
 		for _, module := range []apachetest.Module{apachetest.Classic(), apachetest.Ours()} {
-			t.Run(string(mpm)+"/"+module.Name, func(t *testing.T) {
-				s := apachetest.Start(t, apachetest.Config{
-					MPM: mpm, Module: module, Modules: []string{"http2", "ssl", "socache_shmcb"},
+			if in.options != "" && module == apachetest.Classic() {
+				continue
+			}
+			t.Run(in.String()+"/"+module.Name, func(t *testing.T) {
+				s := apachetest.Start(t, in.of(apachetest.Config{
+					Module: module, Modules: []string{"http2", "ssl", "socache_shmcb"},
 					Files: map[string]string{"cert.pem": certPEM, "key.pem": keyPEM, "slow.wsgi": gatedScript},
 					Conf: `
 Listen 127.0.0.1:{{port "tls"}} https
@@ -74,7 +79,7 @@ WSGIScriptAlias /slow {{.Root}}/slow.wsgi
         SSLOptions +StdEnvVars
     </Location>
 </VirtualHost>
-`})
+`}))
 				tlsPort, err := s.PortOf("tls")
 				if err != nil {
 					t.Fatal(err)

@@ -199,7 +199,7 @@ WSGIRestrictEmbedded On
 WSGIScriptAlias /app {{.Apps}}/hello.wsgi
 `, Files: map[string]string{"htdocs/a.txt": "static"}},
 		cases: []testCase{
-			{name: "application", request: get("/app"), wants: is(status(500))},
+			{name: "application", request: get("/app"), embedded: is(status(500)), daemon: is(body("hello\n"))},
 			{name: "static file", request: get("/a.txt"), wants: is(body("static"))},
 		},
 	}.run(t)
@@ -209,7 +209,11 @@ WSGIScriptAlias /app {{.Apps}}/hello.wsgi
 }
 
 func TestFailuresAreLoggedWithTheirCodes(t *testing.T) {
-	s := apachetest.Start(t, apachetest.Config{
+	inSettings(t, both([]apachetest.MPM{apachetest.Event}, manyThreads), provokeFailures)
+}
+
+func provokeFailures(t *testing.T, in setting) {
+	s := apachetest.Start(t, in.of(apachetest.Config{
 		Modules: []string{"mime"},
 		Files: map[string]string{
 			"broken.wsgi": "x = (\n", "raising.wsgi": "raise ValueError('at import')\n", "exiting.wsgi": "raise SystemExit(3)\n",
@@ -232,7 +236,11 @@ Alias /noexec {{.Root}}/handler
 <Directory {{.Root}}/handler>
     AddHandler wsgi-script .wsgi
 </Directory>
-`})
+`}))
+	noCallable := 404
+	if in.options != "" {
+		noCallable = 500
+	}
 	for _, c := range []struct {
 		request apachetest.Request
 		status  int
@@ -243,7 +251,7 @@ Alias /noexec {{.Root}}/handler
 		{get("/directory"), 403, 136},
 		{get("/nopath/x"), 404, 137},
 		{apachetest.Request{Method: "POST", Target: "/results/list", Chunked: true, Body: []byte("x")}, 411, 139},
-		{get("/callable"), 404, 89},
+		{get("/callable"), noCallable, 89},
 		{get("/broken"), 500, 105},
 		{get("/raising"), 500, 109},
 		{get("/exiting"), 500, 107},

@@ -18,9 +18,13 @@ with open(os.path.join(os.path.dirname(__file__), "var", "loads"), "a") as file:
     file.write("x")
 time.sleep(0.3)
 ` + greeting("loaded")
-	for _, group := range []string{"%{GLOBAL}", "sub"} {
-		s := apachetest.Start(t, apachetest.Config{OneChild: true, Files: map[string]string{"slow.wsgi": script},
-			Conf: "WSGIScriptAlias /slow {{.Root}}/slow.wsgi\nWSGIApplicationGroup " + group + "\nWSGIScriptAlias /other {{.Apps}}/hello.wsgi\n"})
+	for _, in := range both([]apachetest.MPM{apachetest.Event, apachetest.Worker}, manyThreads) {
+		group := map[setting]string{{mpm: apachetest.Event}: "%{GLOBAL}"}[in]
+		if group == "" {
+			group = "sub"
+		}
+		s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Files: map[string]string{"slow.wsgi": script},
+			Conf: "WSGIScriptAlias /slow {{.Root}}/slow.wsgi\nWSGIApplicationGroup " + group + "\nWSGIScriptAlias /other {{.Apps}}/hello.wsgi\n"}))
 		done := make(chan string, 6)
 		for range cap(done) {
 			go func() { done <- string(s.Get(t, "/slow").Body) }()
@@ -36,17 +40,25 @@ time.sleep(0.3)
 			}
 		}
 		if got := waitForFile(t, s, "loads"); got != "x" {
-			t.Errorf("%s: loaded %d times", group, len(got))
+			t.Errorf("%s: loaded %d times", in, len(got))
 		}
 	}
 }
 
 func TestScriptThatCannotBeLoadedIsExplainedInOneLine(t *testing.T) {
-	s := apachetest.Start(t, apachetest.Config{OneChild: true, Files: map[string]string{
+	inSettings(t, both([]apachetest.MPM{apachetest.Event}, manyThreads), failToLoad)
+}
+
+func failToLoad(t *testing.T, in setting) {
+	s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Files: map[string]string{
 		"private.wsgi": greeting("never"), "closed/app.wsgi": greeting("never"), "broken.wsgi": "def application(:\n", "nul.wsgi": "x = 1\x00\n", "coding.wsgi": "# coding: no-such\n",
 		"latin.wsgi": "x = '\xe4'\n", "raising.wsgi": "def deep():\n    raise KeyError('why')\ndeep()\n", "exiting.wsgi": "import sys\nsys.exit('no')\n",
 		"missing.wsgi": "import no_such_module\n", "none.wsgi": "application = None\n", "empty.wsgi": "",
-	}, Conf: "WSGIApplicationGroup sub\nWSGIScriptAlias / {{.Root}}/\n"})
+	}, Conf: "WSGIApplicationGroup sub\nWSGIScriptAlias / {{.Root}}/\n"}))
+	noCallable := 404
+	if in.options != "" {
+		noCallable = 500
+	}
 	type outcome struct {
 		path   string
 		status int
@@ -61,7 +73,7 @@ func TestScriptThatCannotBeLoadedIsExplainedInOneLine(t *testing.T) {
 		{"exiting.wsgi", 500, "WSGI0107: cannot load script .*/exiting.wsgi: it raised SystemExit", nil},
 		{"missing.wsgi", 500, "WSGI0109: .*/missing.wsgi: ModuleNotFoundError was raised", []string{"No module named 'no_such_module'"}},
 		{"none.wsgi", 500, "WSGI0174: .*/none.wsgi: TypeError was raised", []string{"'NoneType' object is not callable"}},
-		{"empty.wsgi", 404, "WSGI0089: .*/empty.wsgi: it defines no 'application'", nil},
+		{"empty.wsgi", noCallable, "WSGI0089: .*/empty.wsgi: it defines no 'application'", nil},
 		{"nowhere.wsgi", 404, "WSGI0135: .*/nowhere.wsgi", nil},
 	}
 	if os.Getuid() == 0 {

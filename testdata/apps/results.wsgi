@@ -421,6 +421,13 @@ def case_location_with_200(environ, start_response):
     return [b"here"]
 
 
+def case_local_redirect(environ, start_response):
+    "In daemon mode Apache answers with what is at the Location, without telling the client."
+    environ["wsgi.input"].read()
+    start_response("200 OK", TEXT + [("Location", "/list?local"), ("X-Dropped", "1")])
+    return [b"here"]
+
+
 def case_status_header(environ, start_response):
     start_response("200 OK", TEXT + [("Status", "404 Not Found")])
     return [b"body"]

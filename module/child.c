@@ -69,6 +69,7 @@ static mw_facts gather_facts(void)
         .threads_per_process = mpm(AP_MPMQ_MAX_THREADS),
         .module_version = {MW_VERSION_MAJOR, MW_VERSION_MINOR, MW_VERSION_PATCH},
         .single_process = getpid() == mw_this_child.configured_by,
+        .board = mw_inherit_board(),
     };
     if (facts.maximum_processes < 1)
         facts.maximum_processes = mpm(AP_MPMQ_MAX_DAEMONS);

@@ -15,7 +15,7 @@ import (
 )
 
 // compileConfig makes the C structs that the steady path reads. They are immutable and live as long as the process.
-func compileConfig(config *directives.Config) (*C.mw_config, error) {
+func compileConfig(config *directives.Config, board *C.mwd_board) (*C.mw_config, error) {
 	c := allocate[C.mw_config](1)
 	c.fold_case = truth(!config.Process.CaseSensitivity)
 	c.restrict_embedded = truth(config.Process.RestrictEmbedded == directives.On)
@@ -39,6 +39,8 @@ func compileConfig(config *directives.Config) (*C.mw_config, error) {
 	}
 	c.aliases, c.n_aliases = unsafe.SliceData(compiled), C.size_t(len(aliases))
 
+	serverNames := numberServerNames(config.Servers)
+	c.groups, c.n_groups = compileGroups(config, serverNames, board)
 	servers := allocateSlice[C.mw_server_plan](len(config.Servers))
 	for i := range config.Servers {
 		settings, err := config.Settings(i, nil, nil)
@@ -50,6 +52,7 @@ func compileConfig(config *directives.Config) (*C.mw_config, error) {
 		for j, alias := range config.Servers[i].Aliases {
 			list[j] = numbers[alias]
 		}
+		servers[i].name = serverNames[i]
 		servers[i].aliases, servers[i].n_aliases = unsafe.SliceData(list), C.size_t(len(list))
 	}
 	c.servers, c.n_servers = unsafe.SliceData(servers), C.size_t(len(servers))
@@ -76,6 +79,12 @@ func compileAlias(c *C.mw_alias, number int, alias *directives.Alias) {
 func compilePlan(c *C.mw_plan, s directives.Settings) {
 	c.process_group, c.application_group = compileName(s.ProcessGroup), compileName(s.ApplicationGroup)
 	c.callable = compileName(s.CallableObject)
+	c.restricted = truth(s.RestrictProcessSet)
+	allowed := allocateSlice[*C.char](len(s.RestrictProcess))
+	for i, name := range s.RestrictProcess {
+		allowed[i] = C.CString(name)
+	}
+	c.allowed_groups, c.n_allowed_groups = unsafe.SliceData(allowed), C.size_t(len(allowed))
 	c.reloading, c.chunked = truth(s.ScriptReloading), truth(s.ChunkedRequest)
 	c.pass_authorization, c.sendfile = truth(s.PassAuthorization), truth(s.EnableSendfile)
 	c.pass_request = truth(s.PassApacheRequest)

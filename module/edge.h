@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../daemon/client/client.h"
 #include "../interp/gateway.h"
 
 /* Leaves of .htaccess files have this bit; their numbers mean something within one request only. */
@@ -97,7 +98,7 @@ const char *mw_send(int fd, const void *data, size_t n, apr_time_t end);
 int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 int mw_watch_supervisor(apr_pool_t *pool, server_rec *s); /* the monitor hook */
 /* In a child: lets go of what is the parent's alone. The board's memory, or NULL if this configuration has none. */
-struct mwd_board *mw_inherit_board(void);
+mwd_board *mw_inherit_board(void);
 
 /* ---- Plans: what Go compiled, immutable, never freed (plan.c; filled by plan.go) ---- */
 
@@ -141,9 +142,24 @@ typedef struct mw_proxy_header {
     int category, treatment;
 } mw_proxy_header;
 
+enum { MW_OWNER_ANY, MW_OWNER_USER, MW_OWNER_GROUP };
+
+/* A daemon process group (WSGIDaemonProcess). */
+typedef struct mw_process_group {
+    mwd_group way;             /* to its processes */
+    int64_t response_timeout;  /* of the client's connection while an answer is relayed, milliseconds; 0: the server's */
+    int everywhere;            /* any virtual host may use it; otherwise: */
+    uint32_t server_name;      /* those with this mw_server_plan.name */
+    int owner_kind;            /* MW_OWNER_*: who has to own scripts, */
+    uint32_t owner;            /* a user or group */
+} mw_process_group;
+
 /* Everything that a request needs of the configuration that applies to it. */
 typedef struct mw_plan {
     mw_name process_group, application_group, callable;
+    int restricted;              /* WSGIRestrictProcess: only these process groups, "" is the embedded mode */
+    const char *const *allowed_groups;
+    size_t n_allowed_groups;
     int reloading, chunked, pass_authorization, sendfile, pass_request;
     int head; /* WSGIMapHEADToGET: MW_OFF, MW_ON, MW_AUTO */
     int trusted_proxies_set;
@@ -160,6 +176,7 @@ typedef struct mw_server_plan {
     mw_plan plan;              /* outside of every section */
     const uint32_t *aliases;   /* indices into mw_config.aliases in the order of precedence */
     size_t n_aliases;
+    uint32_t name;             /* the same for servers with the same ServerName */
 } mw_server_plan;
 
 /* The compiled configuration of one child. */
@@ -168,6 +185,8 @@ typedef struct mw_config {
     size_t n_servers;
     mw_alias *aliases;
     size_t n_aliases;
+    const mw_process_group *groups; /* sorted by name */
+    size_t n_groups;
     const mw_proxy_header *proxy_headers; /* all that the module knows */
     size_t n_proxy_headers;
     int fold_case;             /* WSGICaseSensitivity Off */
@@ -257,6 +276,7 @@ typedef const mw_ops mw_cops;
 /* Facts about the child that only Apache knows. */
 typedef struct mw_facts {
     int apache_version[3], module_version[3], maximum_processes, threads_per_process, single_process;
+    mwd_board *board; /* shared with daemon processes, NULL if there is none */
 } mw_facts;
 typedef const mw_facts mw_cfacts;
 

@@ -45,7 +45,7 @@ func Start(recording []byte, facts unsafe.Pointer, ops unsafe.Pointer) (configur
 	if err != nil {
 		return nil, report, fmt.Errorf("mod_wsgi: the configuration can't be used: %w", err)
 	}
-	compiled, err := compileConfig(config)
+	compiled, err := compileConfig(config, (*C.mw_facts)(facts).board)
 	if err != nil {
 		return nil, report, fmt.Errorf("mod_wsgi: the configuration can't be used: %w", err)
 	}

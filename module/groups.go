@@ -1,0 +1,83 @@
+package module
+
+/*
+#include "edge.h"
+*/
+import "C"
+
+import (
+	"cmp"
+	"slices"
+	"time"
+	"unsafe"
+
+	"modwsgi/daemon"
+	"modwsgi/directives"
+
+	_ "modwsgi/daemon/client" // its C is linked in
+)
+
+const (
+	defaultHeaderBuffer   = 32768
+	defaultResponseBuffer = 8 << 20
+)
+
+// numberServerNames gives every server a number, the same to those with the same ServerName. One without a name is alone.
+func numberServerNames(servers []directives.ServerConfig) []C.uint32_t {
+	numbers := make([]C.uint32_t, len(servers))
+	first := map[string]C.uint32_t{}
+	for i := range servers {
+		numbers[i] = C.uint32_t(i)
+		if name := servers[i].Name; name != "" {
+			if number, seen := first[name]; seen {
+				numbers[i] = number
+			} else {
+				first[name] = numbers[i]
+			}
+		}
+	}
+	return numbers
+}
+
+// compileGroups makes what requests need of the daemon process groups, sorted by name.
+func compileGroups(config *directives.Config, serverNames []C.uint32_t, board *C.mwd_board) (*C.mw_process_group, C.size_t) {
+	groups := config.Process.Groups
+	compiled := allocateSlice[C.mw_process_group](len(groups))
+	slot := 0
+	for i, g := range groups {
+		compileGroup(&compiled[i], config, i)
+		c := &compiled[i]
+		c.way.board = board
+		c.way.first_slot, c.way.slots = C.uint32_t(slot), C.uint32_t(daemon.Slots(g))
+		c.way.pool = C.mwd_pool_new(c.way.slots)
+		c.server_name, c.everywhere = serverNames[g.Server], truth(!config.Servers[g.Server].Virtual)
+		slot += daemon.Slots(g)
+	}
+	slices.SortFunc(compiled, func(a, b C.mw_process_group) int {
+		return cmp.Compare(C.GoString(a.way.name), C.GoString(b.way.name))
+	})
+	return unsafe.SliceData(compiled), C.size_t(len(compiled))
+}
+
+func compileGroup(c *C.mw_process_group, config *directives.Config, number int) {
+	g, accounts := config.Process.Groups[number], config.GroupAccounts(number)
+	way := &c.way
+	way.name, way.socket = C.CString(g.Name), C.CString(daemon.SocketBase(config, number))
+	way.number, way.processes = C.uint32_t(number), C.uint(g.Processes)
+	way.backlog = C.uint32_t(g.ListenBacklog)
+	way.uid = C.uint32_t(accounts.User)
+	way.connect_timeout, way.socket_timeout = milliseconds(g.ConnectTimeout), milliseconds(g.SocketTimeout)
+	way.queue_timeout, way.flush_delay = milliseconds(g.QueueTimeout), milliseconds(g.ResponseFlushDelay)
+	way.response_buffer = C.size_t(cmp.Or(g.ResponseBufferSize, defaultResponseBuffer))
+	way.header_buffer = C.size_t(cmp.Or(g.HeaderBufferSize, defaultHeaderBuffer))
+	way.send_buffer, way.receive_buffer = C.int(g.SendBufferSize), C.int(g.ReceiveBufferSize)
+	c.response_timeout = milliseconds(cmp.Or(g.ResponseSocketTimeout, g.SocketTimeout))
+	switch {
+	case g.ScriptUser != "":
+		c.owner_kind, c.owner = C.MW_OWNER_USER, C.uint32_t(accounts.ScriptUser)
+	case g.ScriptGroup != "":
+		c.owner_kind, c.owner = C.MW_OWNER_GROUP, C.uint32_t(accounts.ScriptGroup)
+	}
+}
+
+func milliseconds(d time.Duration) C.int64_t { return C.int64_t(d.Milliseconds()) }

@@ -1,0 +1,104 @@
+// Package clienttest drives the client of package daemon/client, which is C, against processes that a test plays itself: with the frames
+// of package daemon, so that C's and Go's understanding of the protocol are held against each other.
+package clienttest
+
+/*
+#cgo CFLAGS: -D_GNU_SOURCE -Wall -Wextra -Werror
+#cgo LDFLAGS: -Wl,--unresolved-symbols=ignore-all
+#include <stdlib.h>
+#include "transport.h"
+*/
+import "C"
+
+import (
+	"os"
+	"time"
+	"unsafe"
+
+	"modwsgi/daemon"
+	_ "modwsgi/daemon/client"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Group is a process group with a board of its own, as a child of Apache's sees it. Its memory is never given back.
+type Group struct {
+	Board  *daemon.Board
+	Socket string // path of its processes' sockets, without the serial
+	c      *C.mwd_group
+}
+
+// Limits are a group's; see client.h.
+type Limits struct {
+	Connect, Socket, Queue, FlushDelay time.Duration
+	ResponseBuffer, HeaderBuffer       int
+	Backlog, Processes                 int
+}
+
+// NewGroup makes a group with so many slots, all empty.
+func NewGroup(socket string, slots int, l Limits) (*Group, error) {
+	fd, err := unix.MemfdCreate("board", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	board, err := daemon.FormatBoard(fd, []int{slots})
+	if err != nil {
+		return nil, err
+	}
+	c := (*C.mwd_group)(C.calloc(1, C.sizeof_mwd_group))
+	*c = C.mwd_group{
+		name: C.CString("group"), socket: C.CString(socket), board: (*C.mwd_board)(board.Pointer()), slots: C.uint32_t(slots),
+		backlog: C.uint32_t(l.Backlog), uid: C.uint32_t(os.Getuid()), processes: C.uint(l.Processes),
+		connect_timeout: C.int64_t(l.Connect.Milliseconds()), socket_timeout: C.int64_t(l.Socket.Milliseconds()),
+		queue_timeout: C.int64_t(l.Queue.Milliseconds()), flush_delay: C.int64_t(l.FlushDelay.Milliseconds()),
+		response_buffer: C.size_t(l.ResponseBuffer), header_buffer: C.size_t(l.HeaderBuffer), pool: C.mwd_pool_new(C.uint32_t(slots)),
+	}
+	return &Group{Board: board, Socket: socket, c: c}, nil
+}
+
+// A Request is what a child of Apache's has to get answered.
+type Request struct {
+	Body           []byte
+	AtOnce         int // bytes of it that may be had without blocking
+	ContentLength  int64
+	Environ        []string // keys and values in turn
+	FailRead       bool
+	FailWriteAfter int // bytes; negative: never
+	DropWith       int
+	Timeout        time.Duration // the server's
+}
+
+// A Result is what became of it: the result of mwd_run, its report, what the transport was asked to do, and the answer's body.
+type Result struct {
+	Result, Code       int
+	Detail, Trace      string
+	Answer             []byte
+	Connects, Restarts int
+}
+
+// Run runs a request on the calling goroutine's thread.
+func (g *Group) Run(r Request) Result {
+	body := C.CBytes(r.Body)
+	defer C.free(body)
+	pairs := (*[129]*C.char)(C.calloc(129, C.size_t(unsafe.Sizeof((*C.char)(nil)))))
+	defer C.free(unsafe.Pointer(pairs))
+	for i, s := range r.Environ {
+		pairs[i] = C.CString(s)
+		defer C.free(unsafe.Pointer(pairs[i]))
+	}
+	c := (*C.ct_request)(C.calloc(1, C.sizeof_ct_request))
+	defer C.free(unsafe.Pointer(c))
+	defer C.ct_free(c)
+	c.body, c.n_body, c.at_once = (*C.char)(body), C.size_t(len(r.Body)), C.size_t(r.AtOnce)
+	c.fail_write_after, c.drop_with = C.int(r.FailWriteAfter), C.int(r.DropWith)
+	if r.FailRead {
+		c.fail_read = 1
+	}
+	out := C.ct_run(g.c, c, &pairs[0], C.int64_t(r.ContentLength), C.int64_t(r.Timeout.Milliseconds()))
+	return Result{
+		Result: int(out.result), Code: int(out.report.code), Detail: C.GoString(&out.report.detail[0]),
+		Trace: C.GoStringN(c.trace.data, C.int(c.trace.n)), Answer: C.GoBytes(unsafe.Pointer(c.answer.data), C.int(c.answer.n)),
+		Connects: int(out.report.connects), Restarts: int(out.report.restarts),
+	}
+}

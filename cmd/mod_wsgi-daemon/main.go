@@ -14,13 +14,15 @@ type command struct {
 }
 
 const (
-	exitDone  = 0
-	exitUsage = 2 // also: input that can't be understood
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // also: input that can't be understood
 )
 
 func commands() []command {
 	return []command{
 		{"check", "check a recorded configuration; --table lists the directives", runCheck},
+		{"supervise", "start, watch and replace the daemon processes of a configuration", runSupervise},
 	}
 }
 

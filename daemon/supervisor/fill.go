@@ -1,0 +1,96 @@
+package supervisor
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"modwsgi/daemon"
+	"modwsgi/daemon/errorlog"
+)
+
+// reconcile makes what is there into what should be there: kills what is overdue, starts what is missing, tells the board.
+func (g *group) reconcile() {
+	g.killOverdue()
+	if !g.stopping {
+		// Places without a process first: slots may be short while many processes take long to end.
+		for i := range g.places {
+			if p := &g.places[i]; p.current == nil {
+				_ = g.fill(p)
+			}
+		}
+		for i := range g.places {
+			if p := &g.places[i]; p.wantsSuccessor() {
+				_ = g.fill(p)
+			}
+		}
+	}
+	hopeless := no
+	if !slices.ContainsFunc(g.places, func(p place) bool { return p.current != nil }) {
+		hopeless = yes
+	}
+	if hopeless != g.hopeless {
+		g.hopeless = hopeless
+		g.board.SetHopeless(g.number, hopeless == yes)
+	}
+}
+
+// alarm fires when reconcile has something to do although nothing happens; nil if that is never.
+func (g *group) alarm() <-chan time.Time {
+	var at time.Time
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	for _, m := range g.members {
+		if m != nil && !m.killed {
+			sooner(m.deadline)
+		}
+	}
+	for i := range g.places {
+		// Without a free slot, a process has to end first, and that is an event.
+		if p := &g.places[i]; !g.stopping && (p.current == nil || p.wantsSuccessor()) && slices.Contains(g.members, nil) {
+			sooner(p.retry.before)
+		}
+	}
+	if at.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(at))
+}
+
+// fill starts a process for a place, unless it is too early or there is no slot.
+func (g *group) fill(p *place) error {
+	slot := slices.Index(g.members, nil)
+	if slot < 0 || time.Now().Before(p.retry.before) {
+		return nil
+	}
+	g.serial++
+	m := &member{serial: g.serial, slot: slot, started: time.Now(), place: p}
+	g.board.SetSlot(g.slot(m), daemon.SlotWord{Serial: m.serial, State: daemon.SlotStarting}, 0, g.config.Threads)
+	started, err := g.starter.start(daemon.Assignment{Group: g.number, Slot: g.slot(m), Serial: m.serial}, func(e event) { g.events <- e })
+	if err != nil {
+		g.board.SetSlot(g.slot(m), daemon.SlotWord{Serial: m.serial}, 0, 0)
+		p.retry.failed(time.Now())
+		g.logStart(err, p.retry.delay)
+		return err
+	}
+	m.process = started
+	g.members[slot] = m
+	if p.current == nil {
+		p.current = m
+	} else {
+		p.successor = m
+	}
+	g.log.Printf(errorlog.Info, 0, "%s is started", g.name(m))
+	return nil
+}
+
+func (g *group) logStart(err error, wait time.Duration) {
+	code := codeNoProcess
+	if f := (*fault)(nil); errors.As(err, &f) {
+		code = f.code
+	}
+	g.log.Printf(errorlog.Alert, code, "no process for group '%s': %v; the next attempt is in %s", g.config.Name, err, wait)
+}

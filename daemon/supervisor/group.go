@@ -1,0 +1,116 @@
+package supervisor
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"modwsgi/daemon"
+	"modwsgi/daemon/errorlog"
+	"modwsgi/directives"
+)
+
+const (
+	// killAfter is how long a process may overstay its time limits, which it should enforce itself.
+	killAfter = 2 * time.Second
+	// endlessShutdown is what shutdown-timeout=0 means when everything has to end.
+	endlessShutdown = 60 * time.Second
+)
+
+// slotsFor is how many slots of the board a group has: every process may have a successor, and some may take long to end.
+func slotsFor(g *directives.DaemonGroup) int { return 2*g.Processes + 2 }
+
+// A group is a process group with its processes. Its fields belong to the goroutine that runs run().
+type group struct {
+	config  *directives.DaemonGroup
+	number  int // of its queue on the board
+	board   *daemon.Board
+	starter starter
+	log     *errorlog.Log
+
+	serial   uint32    // of the process that was started last
+	members  []*member // by slot; nil: the slot is free
+	places   []place
+	hopeless tristate // what the board says
+	stopping bool
+
+	events chan event
+	stop   chan struct{} // closed: end everything
+	begun  chan struct{} // closed when the first processes are started
+}
+
+type tristate int
+
+const (
+	unknown tristate = iota
+	no
+	yes
+)
+
+func newGroup(config *directives.DaemonGroup, number int, board *daemon.Board, serial uint32, s starter, log *errorlog.Log) *group {
+	return &group{config: config, number: number, board: board, starter: s, log: log, serial: serial,
+		members: make([]*member, slotsFor(config)), places: make([]place, config.Processes),
+		events: make(chan event), stop: make(chan struct{}), begun: make(chan struct{})}
+}
+
+// service tells whether the group takes no requests: its processes run scripts.
+func (g *group) service() bool { return g.config.Threads == 0 }
+
+// run looks after the group until it is stopped and every process is reaped.
+func (g *group) run() {
+	g.begin()
+	close(g.begun)
+	stop := g.stop
+	for !g.stopping || g.alive() {
+		alarm := g.alarm()
+		select {
+		case e := <-g.events:
+			g.handle(e)
+		case <-stop:
+			stop = nil
+			g.stopAll()
+		case <-alarm:
+		}
+		g.reconcile()
+	}
+}
+
+// begin starts the first processes. A group whose first socket can't be made is not started at all: waiting would not help.
+func (g *group) begin() {
+	var f *fault
+	if err := g.fill(&g.places[0]); errors.As(err, &f) && f.code != codeNoProcess {
+		g.log.Printf(errorlog.Alert, 0, "the group '%s' is not started", g.config.Name)
+		g.stopping = true
+	}
+	g.reconcile()
+}
+
+func (g *group) alive() bool {
+	return slices.ContainsFunc(g.members, func(m *member) bool { return m != nil })
+}
+
+// handle takes note of an event. What follows from it is up to reconcile.
+func (g *group) handle(e event) {
+	m := g.member(e.serial)
+	if m == nil {
+		return
+	}
+	switch {
+	case e.end != nil:
+		g.ended(m, *e.end)
+	case e.notice.Kind == daemon.Ready:
+		g.ready(m)
+	case e.notice.Kind == daemon.Due:
+		g.due(m, e.notice.Reason)
+	case e.notice.Kind == daemon.Ending:
+		g.ending(m, e.notice.Reason)
+	}
+}
+
+func (g *group) member(serial uint32) *member {
+	i := slices.IndexFunc(g.members, func(m *member) bool { return m != nil && m.serial == serial })
+	if i < 0 {
+		return nil
+	}
+	return g.members[i]
+}

@@ -1,0 +1,162 @@
+package supervisor
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"modwsgi/daemon"
+	"modwsgi/daemon/errorlog"
+)
+
+// What happens to a process, one function for each event. They note it; what has to be started then is up to reconcile.
+
+// ready lets a successor take over.
+func (g *group) ready(m *member) {
+	if m.place == nil || !m.ready.IsZero() {
+		return
+	}
+	p := m.place
+	m.ready = time.Now()
+	p.retry.proven = m.ready
+	if m == p.current {
+		g.log.Printf(errorlog.Info, 0, "%s is ready", g.name(m))
+		return
+	}
+	old := p.current
+	g.log.Printf(errorlog.Info, 0, "%s is ready and replaces process %d", g.name(m), old.process.pid())
+	p.vacate(old)
+	g.retire(old)
+}
+
+// retire tells a process that has left its place to finish what it has, and to end.
+func (g *group) retire(m *member) {
+	m.reason = m.due
+	m.process.order(daemon.Order{Kind: daemon.Retire, Reason: m.due})
+	grace, shutdown := max(g.config.GracefulTimeout, g.config.EvictionTimeout), g.config.ShutdownTimeout
+	if grace > 0 && shutdown > 0 { // otherwise it may take as long as it likes
+		m.deadline = time.Now().Add(grace + shutdown + killAfter)
+	}
+}
+
+// due notes that a process wants to be replaced.
+func (g *group) due(m *member, reason string) {
+	if m.place == nil || m.due != "" {
+		return
+	}
+	if m.due = reason; reason == "" {
+		m.due = "unknown"
+	}
+	g.log.Printf(errorlog.Info, 0, "%s is to be replaced: %s", g.name(m), m.due)
+	if g.service() { // two of them would do the same work at the same time
+		m.place.vacate(m)
+		g.retire(m)
+	}
+}
+
+// ending notes that a process takes no more requests and shuts down.
+func (g *group) ending(m *member, reason string) {
+	if m.shutting {
+		return // saying it again gives it no more time
+	}
+	m.shutting = true
+	if m.reason == "" {
+		m.reason = reason
+	}
+	if shutdown := g.config.ShutdownTimeout; shutdown > 0 && !g.stopping {
+		m.deadline = time.Now().Add(shutdown + killAfter)
+	}
+	if m.place != nil {
+		g.leave(m, false)
+	}
+}
+
+// ended empties the slot of a process that is reaped.
+func (g *group) ended(m *member, e ending) {
+	g.members[m.slot] = nil
+	g.board.SetSlot(g.slot(m), daemon.SlotWord{Serial: m.serial}, 0, 0)
+	var wait time.Duration
+	if p := m.place; p != nil {
+		g.leave(m, e.ordinary())
+		wait = time.Until(p.retry.before)
+	}
+	g.logEnd(m, e, wait)
+}
+
+// leave makes the place of a process free that nobody told to go, and says when the place may be filled again.
+func (g *group) leave(m *member, ordinary bool) {
+	now, p := time.Now(), m.place
+	successor := m == p.successor
+	p.vacate(m)
+	switch {
+	case g.service():
+		p.retry.returned(now, now.Sub(m.started), ordinary)
+	case successor, m.ready.IsZero(), now.Sub(m.ready) < provenAfter:
+		p.retry.failed(now)
+	}
+}
+
+// stopAll orders every process to end.
+func (g *group) stopAll() {
+	g.stopping = true
+	shutdown := g.config.ShutdownTimeout
+	if shutdown == 0 {
+		shutdown = endlessShutdown
+	}
+	for _, m := range g.members {
+		if m == nil {
+			continue
+		}
+		if m.place != nil {
+			m.place.vacate(m)
+		}
+		if m.reason == "" {
+			m.reason = "shutdown_signal"
+		}
+		m.process.order(daemon.Order{Kind: daemon.Stop, Reason: "shutdown_signal"})
+		m.deadline = time.Now().Add(shutdown + killAfter)
+	}
+}
+
+// killOverdue ends the processes whose deadline has passed.
+func (g *group) killOverdue() {
+	for _, m := range g.members {
+		if m == nil || m.killed || m.deadline.IsZero() || time.Now().Before(m.deadline) {
+			continue
+		}
+		m.killed = true
+		g.log.Printf(errorlog.Error, codeOverdue, "%s did not end in time (%s), it is killed", g.name(m), m.reason)
+		m.process.kill()
+	}
+}
+
+// logEnd says how a process ended. wait is how long its place stays empty.
+func (g *group) logEnd(m *member, e ending, wait time.Duration) {
+	text := fmt.Sprintf("%s %s", g.name(m), e)
+	switch {
+	case m.reason != "":
+		text += " (" + m.reason + ")"
+	case m.ready.IsZero() && !g.service():
+		text += " before it was ready"
+	}
+	if e.status.Signaled() && e.status.Signal() == syscall.SIGKILL && !m.killed {
+		text += ": not by its supervisor, so by the kernel (out of memory, a hard limit) or by somebody"
+	}
+	if wait > 0 {
+		text += fmt.Sprintf("; the next one starts in %s", wait.Round(time.Second))
+	}
+	switch {
+	case e.ordinary(), m.killed:
+		g.log.Printf(errorlog.Info, 0, "%s", text)
+	default:
+		g.log.Printf(errorlog.Error, codeProcessFailed, "%s", text)
+	}
+}
+
+// name is a process as the log calls it.
+func (g *group) name(m *member) string {
+	return fmt.Sprintf("daemon process %d of group '%s'", m.process.pid(), g.config.Name)
+}
+
+// slot is the number of a process's slot on the board.
+func (g *group) slot(m *member) int { return g.board.FirstSlot(g.number) + m.slot }

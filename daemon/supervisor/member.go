@@ -1,0 +1,99 @@
+package supervisor
+
+import (
+	"time"
+
+	"modwsgi/daemon"
+)
+
+// A place is one of the `processes` of a group. It has a process that serves, or is being started, and while that one is due, its successor.
+type place struct {
+	current, successor *member
+	retry              backOff
+}
+
+// vacate takes a process out of the place. A successor that is there moves up, ready or not.
+func (p *place) vacate(m *member) {
+	if m == p.current {
+		p.current = p.successor
+	}
+	p.successor = nil
+	m.place = nil
+}
+
+func (p *place) wantsSuccessor() bool {
+	return p.current != nil && p.current.due != "" && p.successor == nil
+}
+
+// A member is a process of a group, from its start until it is reaped.
+type member struct {
+	process process
+	serial  uint32
+	slot    int
+	started time.Time
+	ready   time.Time // zero: it is not, yet
+	place   *place    // nil: it has left, and only has to end
+	due     string    // why it has to be replaced; "": it has not
+	reason  string    // why it ends, as it said or was told
+	// deadline is when it is killed if it has not ended. Zero: never.
+	deadline time.Time
+	shutting bool // it said that it ends
+	killed   bool // by this supervisor
+}
+
+// A backOff says when the next process of a place may start.
+type backOff struct {
+	delay  time.Duration
+	before time.Time // no start earlier
+	proven time.Time // when a process of the place became ready, since the last failure; zero: none did
+	quick  bool      // the last service process returned early
+}
+
+const (
+	shortestDelay = time.Second
+	longestDelay  = 20 * time.Second
+	// provenAfter is how long a process must have been ready for its end to be no failure to start.
+	provenAfter = time.Second
+)
+
+// failed makes the next start wait, twice as long as the last time.
+func (b *backOff) failed(now time.Time) {
+	if !b.proven.IsZero() && now.Sub(b.proven) >= provenAfter {
+		b.delay = 0
+	}
+	b.proven = time.Time{}
+	b.delay = min(max(2*b.delay, shortestDelay), longestDelay)
+	b.before = now.Add(b.delay)
+}
+
+// returned makes the next start wait if a service process did not last. It may return early once: what it had to do can be little.
+func (b *backOff) returned(now time.Time, lasted time.Duration, ordinary bool) {
+	switch {
+	case lasted >= provenAfter:
+		*b = backOff{}
+	case ordinary && !b.quick:
+		b.quick = true
+	default:
+		b.failed(now)
+	}
+}
+
+// An event is what happens to a process.
+type event struct {
+	serial uint32
+	notice daemon.Notice
+	end    *ending // not nil: the last event of the process, which is reaped
+}
+
+// A starter starts the processes of one group.
+type starter interface {
+	// start starts the process of an assignment. What happens to it is reported until its end, by other goroutines. An error is a *fault.
+	start(a daemon.Assignment, report func(event)) (process, error)
+}
+
+// A process is one that was started. After its end the methods do nothing.
+type process interface {
+	pid() int
+	order(daemon.Order)
+	kill()
+}

@@ -1,0 +1,73 @@
+package supervisor
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// Surroundings are what a supervisor is started with.
+type Surroundings struct {
+	Control io.ReadWriter // to Apache's parent: the recording comes, one byte goes when the groups have begun; its end ends the configuration
+	Users   io.Reader     // its end: no child of Apache's uses the groups any more
+	Board   int
+	Errors  *os.File
+	Program string
+	// Parent tells whether Apache's parent is still there.
+	Parent func() bool
+	// Signals tells to stop.
+	Signals <-chan os.Signal
+}
+
+// ParentWatch says for how long after the end of the control connection Apache's parent may look alive although it has died, and how often
+// it is looked at while its children finish.
+const parentWatch = 100 * time.Millisecond
+
+// Run is the life of a supervisor.
+func Run(s Surroundings) error {
+	recording, err := ReadRecording(s.Control)
+	if err != nil {
+		return err
+	}
+	supervisor, err := New(recording, s.Board, s.Errors, s.Program)
+	if err != nil {
+		return fmt.Errorf("start the daemon processes: %w", err)
+	}
+	supervisor.Start()
+	_, _ = s.Control.Write([]byte{1}) // who does not wait for it any more is gone, and that is seen next
+	s.wait()
+	return supervisor.Stop()
+}
+
+// wait returns when the processes are to end: on a signal, when Apache's parent has died, or when it has dropped this configuration and the
+// last child with it has ended.
+func (s *Surroundings) wait() {
+	control, users := atEnd(s.Control), atEnd(s.Users)
+	select {
+	case <-s.Signals:
+		return
+	case <-control:
+	}
+	look := time.NewTicker(parentWatch)
+	defer look.Stop()
+	for s.Parent() {
+		select {
+		case <-users:
+			return
+		case <-s.Signals:
+			return
+		case <-look.C:
+		}
+	}
+}
+
+// atEnd is closed when nothing more can be read.
+func atEnd(r io.Reader) <-chan struct{} {
+	end := make(chan struct{})
+	go func() {
+		defer close(end)
+		_, _ = io.Copy(io.Discard, r)
+	}()
+	return end
+}

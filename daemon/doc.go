@@ -1,5 +1,6 @@
-// Package daemon runs applications in process groups of their own: the wire protocol between a child of Apache's and a daemon process,
-// and (in later steps) the client, the server and the supervisor.
+// Package daemon is what the parts of daemon mode share: the wire protocol between a child of Apache's and a daemon process (docs/protocol.md),
+// the board on which children find free processes, and the messages between the supervisor and a process.
 //
-// The protocol is specified in docs/protocol.md. protocol.go holds the frames and their layout, nothing else.
+// The parts are packages below: client runs in Apache's children, server in daemon processes, supervisor in the process that
+// starts those. setup, life and errorlog decide for them.
 package daemon

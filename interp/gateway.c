@@ -184,6 +184,8 @@ int mw_run(mw_call *call)
     thread->depth++;
     request.interp = mw_interp_get(call->application_group, &code);
     if (request.interp && mw_enter(request.interp, thread)) {
+        if (thread->depth == 1)
+            mw_interrupt_forget();
         status = run(&request);
         mw_end_forked_copy();
         mw_leave();

@@ -2,6 +2,8 @@
  * requests. In C because it runs application code, which may fork: no Go may be below it on the stack but the call itself. */
 #include "python.h"
 
+#include <signal.h>
+
 bool mw_import_script(const char *script, const char *application_group, bool is_program)
 {
     /* Without a transport records go to the server's log. */
@@ -22,21 +24,33 @@ bool mw_import_script(const char *script, const char *application_group, bool is
     return loaded;
 }
 
+static atomic_bool told_to_exit;
+
+bool mw_told_to_exit(void)
+{
+    return atomic_load(&told_to_exit);
+}
+
+/* The handler of SIGTERM. Works in a forked copy: it ends what runs there, as in the process itself. */
+static PyObject *raise_exit(PyObject *self, PyObject *arguments)
+{
+    (void)self, (void)arguments;
+    atomic_store(&told_to_exit, true);
+    PyErr_SetNone(PyExc_SystemExit);
+    return NULL;
+}
+
+static PyMethodDef exit_method = {"exit", raise_exit, METH_VARARGS, NULL};
+
 bool mw_exit_on_sigterm(void)
 {
-    static const char source[] = "import signal\n"
-                                 "def stop(number, frame):\n"
-                                 "    raise SystemExit\n"
-                                 "signal.signal(signal.SIGTERM, stop)\n";
     int code;
     mw_thread *thread = mw_thread_self();
     mw_interp *interp = mw_this.running && thread ? mw_interp_get("", &code) : NULL;
     if (!interp || !mw_enter(interp, thread))
         return false;
-    PyObject *space = PyDict_New();
-    PyObject *done = space && PyDict_SetItemString(space, "__builtins__", PyEval_GetBuiltins()) == 0
-                         ? PyRun_String(source, Py_file_input, space, space)
-                         : NULL;
+    PyObject *signal = PyImport_ImportModule("signal"), *handler = PyCFunction_New(&exit_method, NULL);
+    PyObject *done = signal && handler ? PyObject_CallMethod(signal, "signal", "iO", SIGTERM, handler) : NULL;
     bool ok = done != NULL;
     if (!ok) {
         mw_call call = {.ops = mw_this.ops, .application_group = ""};
@@ -44,7 +58,8 @@ bool mw_exit_on_sigterm(void)
         mw_fail_exception(&request, 90, 90);
     }
     Py_XDECREF(done);
-    Py_XDECREF(space);
+    Py_XDECREF(handler);
+    Py_XDECREF(signal);
     mw_leave();
     return ok;
 }

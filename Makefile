@@ -55,15 +55,16 @@ environment:
 # The interpreter whose library is linked: what sys.executable is in an application, wherever Apache's PATH leads.
 export EXECUTABLE := import os, sys; print(os.path.join(sys.base_exec_prefix, "bin", "python%d.%d" % sys.version_info[:2]))
 
+LINKED = -X modwsgi/interp.executable=$$("$(PYTHON)" -c "$$EXECUTABLE")
+
 .PHONY: module
 module:
-	@$(GO) build -trimpath -buildmode=c-archive -ldflags "-X modwsgi/interp.executable=$$("$(PYTHON)" -c "$$EXECUTABLE")" \
-	    -o build/archive/mod_wsgi.a ./cmd/mod_wsgi
+	@$(GO) build -trimpath -buildmode=c-archive -ldflags "$(LINKED)" -o build/archive/mod_wsgi.a ./cmd/mod_wsgi
 	@.ci/link-module build/archive/mod_wsgi.a $(MODULE) "$(CC)" $$(pkg-config --libs python3-embed)
 
 .PHONY: daemon
 daemon:
-	@$(GO) build -trimpath -o $(DAEMON) ./cmd/mod_wsgi-daemon
+	@$(GO) build -trimpath -ldflags "$(LINKED)" -o $(DAEMON) ./cmd/mod_wsgi-daemon
 
 # What `make build` left, for root often has no Go; built first only when there is nothing yet.
 .PHONY: install

@@ -9,7 +9,7 @@ func (c *checker) checkImports() {
 		if script.ProcessGroup == "" {
 			continue
 		}
-		g := c.config.Process.group(script.ProcessGroup)
+		g := c.config.Process.Group(script.ProcessGroup)
 		switch {
 		case g == nil:
 			c.report(script.place, Error, 151, "the process group %q is not declared by any WSGIDaemonProcess%s",
@@ -47,7 +47,7 @@ func (c *checker) checkGroupUses() {
 		if !fixed || name == "" || c.has(Error, use.seq) {
 			continue
 		}
-		g := c.config.Process.group(name)
+		g := c.config.Process.Group(name)
 		switch {
 		case g != nil && use.routes && !c.usable(g, use.server):
 			c.warnings.add(use.place, 152, "the process group %q belongs to another virtual host, %s, and may not be used here",

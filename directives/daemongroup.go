@@ -67,7 +67,7 @@ func readDaemonProcess(a *arguments, t *target) {
 	if g.InterruptTimeout > 0 && g.RequestTimeout == 0 {
 		a.warnf(0, "option 'interrupt-timeout' does nothing without 'request-timeout'")
 	}
-	if earlier := t.process.group(name); earlier != nil {
+	if earlier := t.process.Group(name); earlier != nil {
 		a.errorf(0, "the group %q is already declared on %s; names are unique in the whole configuration", name, earlier.place)
 		return
 	}
@@ -75,8 +75,8 @@ func readDaemonProcess(a *arguments, t *target) {
 	t.process.Groups = append(t.process.Groups, g)
 }
 
-// group finds a group by its exact name.
-func (p *ProcessSettings) group(name string) *DaemonGroup {
+// Group finds a group by its exact name, nil if there is none.
+func (p *ProcessSettings) Group(name string) *DaemonGroup {
 	for _, g := range p.Groups {
 		if g.Name == name {
 			return g

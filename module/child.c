@@ -12,10 +12,11 @@
 
 mw_child mw_this_child;
 
-/* The Go archive's constructors, moved out of .init_array by the build: exactly one, which starts the runtime. */
+/* The Go archive's constructors, moved out of .init_array by the build: exactly one, which starts the runtime; .ci/link-module makes sure
+ * of that. Weak for the tests of this package, which are ordinary programs. */
 typedef void (*constructor)(int argc, char **argv, char **envp);
-extern constructor __start_modwsgi_go_init[] __attribute__((visibility("hidden")));
-extern constructor __stop_modwsgi_go_init[] __attribute__((visibility("hidden")));
+extern constructor __start_modwsgi_go_init[] __attribute__((weak, visibility("hidden")));
+extern constructor __stop_modwsgi_go_init[] __attribute__((weak, visibility("hidden")));
 
 /* Go looks for the auxiliary vector behind these, so they must be the real ones. */
 static struct {

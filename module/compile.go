@@ -87,7 +87,7 @@ func compilePlan(c *C.mw_plan, s directives.Settings) {
 	c.allowed_groups, c.n_allowed_groups = unsafe.SliceData(allowed), C.size_t(len(allowed))
 	c.reloading, c.chunked = truth(s.ScriptReloading), truth(s.ChunkedRequest)
 	c.pass_authorization, c.sendfile = truth(s.PassAuthorization), truth(s.EnableSendfile)
-	c.pass_request = truth(s.PassApacheRequest)
+	c.pass_request, c.error_override = truth(s.PassApacheRequest), truth(s.ErrorOverride)
 	switch s.MapHEADToGET {
 	case directives.HEADOn:
 		c.head = C.MW_ON

@@ -160,7 +160,7 @@ typedef struct mw_plan {
     int restricted;              /* WSGIRestrictProcess: only these process groups, "" is the embedded mode */
     const char *const *allowed_groups;
     size_t n_allowed_groups;
-    int reloading, chunked, pass_authorization, sendfile, pass_request;
+    int reloading, chunked, pass_authorization, sendfile, pass_request, error_override;
     int head; /* WSGIMapHEADToGET: MW_OFF, MW_ON, MW_AUTO */
     int trusted_proxies_set;
     const mw_network *trusted_proxies;
@@ -264,8 +264,15 @@ typedef struct mw_exchange {
 extern const mw_ops mw_apache_ops;
 /* Ends a complete answer. */
 void mw_finish(mw_exchange *exchange);
+/* Ends what the gateway or a daemon process handed over, or fails: what the handler returns. */
+int mw_end(mw_exchange *exchange, int outcome);
 /* Breaks the connection (or stream) so that the client can tell that the answer is incomplete. */
 void mw_cut(mw_exchange *exchange);
+
+/* route.c. Where the process group of that name takes the request: NULL for the embedded mode. OK, or the status of the refusal. */
+int mw_route(request_rec *r, const mw_plan *plan, const char *name, const mw_process_group **group);
+/* relay.c. Has a process of the group run the request; what the handler returns. Sets the call's transport. */
+int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call);
 
 /* ---- Go (cmd/mod_wsgi). Only in a child, after the late start. Texts returned are malloc'ed, the caller frees. ---- */
 typedef const char mw_ctext; /* cgo knows no const, but keeps the names of types */

@@ -3,7 +3,9 @@ package module
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
+	"modwsgi/directives"
 	"modwsgi/interp"
 )
 
@@ -36,7 +38,16 @@ func Fault(code int, path, detail string) *interp.Fault {
 	case 143:
 		f.Reason = "WSGIRestrictEmbedded is On and the request names no daemon process group"
 	default:
-		f.Reason = fmt.Sprintf("internal error: %s", detail)
+		return groupFault(f, detail, declaredGroup(detail))
 	}
 	return f
+}
+
+// declaredGroup finds the group whose name the detail of a fault begins with.
+func declaredGroup(detail string) *directives.DaemonGroup {
+	name, _, _ := strings.Cut(detail, "\n")
+	if child.config == nil {
+		return nil
+	}
+	return child.config.Process.Group(name)
 }

@@ -78,28 +78,33 @@ static int check_path_info(request_rec *r)
 
 /* What a request runs: the plan, overridden by the alias that mapped it or by the handler script. */
 typedef struct target {
-    const char *script, *application_group, *callable, *handler_script;
+    const char *script, *process_group, *application_group, *callable, *handler_script;
     bool pass_authorization;
 } target;
 
 static target target_of(request_rec *r, const mw_plan *plan, const mw_handler_script *handler)
 {
     const mw_alias *alias = handler ? NULL : mw_alias_of(r);
-    const mw_name *group = &plan->application_group, *callable = &plan->callable;
+    const mw_name *process = &plan->process_group, *group = &plan->application_group, *callable = &plan->callable;
     int pass = MW_UNSET;
     target t = {.script = r->filename, .handler_script = ""};
     if (handler) {
         t.script = t.handler_script = handler->path;
+        if (handler->process_group.kind != MW_NAME_UNSET)
+            process = &handler->process_group;
         if (handler->application_group.kind != MW_NAME_UNSET)
             group = &handler->application_group;
         pass = handler->pass_authorization;
     } else if (alias) {
+        if (alias->process_group.kind != MW_NAME_UNSET)
+            process = &alias->process_group;
         if (alias->application_group.kind != MW_NAME_UNSET)
             group = &alias->application_group;
         if (alias->callable.kind != MW_NAME_UNSET)
             callable = &alias->callable;
         pass = alias->pass_authorization;
     }
+    t.process_group = mw_expand(r, process);
     t.application_group = mw_expand(r, group);
     t.callable = handler ? "handle_request" : mw_expand_callable(r, callable);
     t.pass_authorization = pass == MW_UNSET ? plan->pass_authorization : pass;
@@ -111,7 +116,7 @@ static void add_configuration(mw_variables *v, request_rec *r, const target *t)
     conn_rec *c = r->connection;
     mw_set_variable(v, "mod_wsgi.request_handler", r->handler);
     mw_set_variable(v, "mod_wsgi.handler_script", t->handler_script);
-    mw_set_variable(v, "mod_wsgi.process_group", "");
+    mw_set_variable(v, "mod_wsgi.process_group", t->process_group);
     mw_set_variable(v, "mod_wsgi.application_group", t->application_group);
     mw_set_variable(v, "mod_wsgi.callable_object", t->callable);
     mw_set_variable(v, "mod_wsgi.listener_host", c->local_addr->hostname ? c->local_addr->hostname : "");
@@ -125,8 +130,7 @@ static void add_configuration(mw_variables *v, request_rec *r, const target *t)
         mw_set_variable(v, "mod_wsgi.connection_id", c->log_id);
 }
 
-/* Ends what the gateway handed over, or fails. */
-static int end(mw_exchange *exchange, int outcome)
+int mw_end(mw_exchange *exchange, int outcome)
 {
     request_rec *r = exchange->r;
     bool bodyless = r->header_only || AP_STATUS_IS_HEADER_ONLY(r->status);
@@ -144,6 +148,10 @@ static int end(mw_exchange *exchange, int outcome)
 static int run(request_rec *r, const mw_plan *plan, const mw_handler_script *handler, int64_t length)
 {
     target t = target_of(r, plan, handler);
+    const mw_process_group *group;
+    int status = mw_route(r, plan, t.process_group, &group);
+    if (status != OK)
+        return status;
     mw_variables v = mw_build_variables(r, plan, t.pass_authorization);
     add_configuration(&v, r, &t);
     mw_exchange exchange = {.r = r, .sendfile = plan->sendfile};
@@ -163,7 +171,7 @@ static int run(request_rec *r, const mw_plan *plan, const mw_handler_script *han
         .native_request = plan->pass_request ? r : NULL,
         .request_start = r->request_time / 1e6,
     };
-    return end(&exchange, mw_run(&call));
+    return group ? mw_relay(r, plan, group, &call) : mw_end(&exchange, mw_run(&call));
 }
 
 /* Access scripts can't be run yet: what they guard stays closed. */
@@ -203,7 +211,5 @@ int mw_handler(request_rec *r)
         status = check_path_info(r);
     if (status == OK)
         status = check_body(r, plan, &length);
-    if (status != OK)
-        return status;
-    return config->restrict_embedded ? mw_refuse(r, 143, NULL) : run(r, plan, handler, length);
+    return status == OK ? run(r, plan, handler, length) : status;
 }

@@ -1,0 +1,110 @@
+/* A request that a daemon process runs, and what becomes of its answer. In C because it is the steady path. */
+#include "edge.h"
+
+#include <mod_core.h>
+
+#include <stdatomic.h>
+#include <string.h>
+
+/* The client calls operations and hooks with the exchange, which comes first. */
+typedef struct relay {
+    mw_exchange exchange;
+    bool error_override;
+    const char *redirect;            /* a path of this server that the answer sends the request to */
+    apr_interval_time_t write_timeout; /* of the client's connection, microseconds; 0: as it is */
+    apr_socket_t *socket;            /* whose timeout was changed, */
+    apr_interval_time_t before;      /* from this */
+} relay;
+
+/* WSGIErrorOverride: Apache's own page. Of the headers only those that its error pages keep anyway are good for something. */
+static int override(request_rec *r, int status, const char *const *headers)
+{
+    for (; *headers; headers += 2)
+        if (strcasecmp(headers[0], "WWW-Authenticate") == 0)
+            apr_table_add(r->err_headers_out, headers[0], headers[1]);
+    return status <= 599 ? status : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* The path that an answer is redirected to, as that of a CGI script (RFC 3875, 6.2.2). */
+static const char *local_redirect(int status, const char *const *headers)
+{
+    const char *location = NULL;
+    if (status != HTTP_OK)
+        return NULL;
+    for (; *headers; headers += 2)
+        if (strcasecmp(headers[0], "Location") == 0)
+            location = headers[1];
+    return location && *location == '/' ? location : NULL;
+}
+
+/* Only where this thread is the connection's: under HTTP/2 it is not. */
+static void set_write_timeout(relay *x)
+{
+    conn_rec *c = x->exchange.r->connection;
+    apr_socket_t *socket = x->write_timeout && !c->master ? ap_get_conn_socket(c) : NULL;
+    if (!socket || apr_socket_timeout_get(socket, &x->before) != APR_SUCCESS)
+        return;
+    if (apr_socket_timeout_set(socket, x->write_timeout) == APR_SUCCESS)
+        x->socket = socket;
+}
+
+static int inspect(void *transport, int status, const char *const *headers)
+{
+    relay *x = transport;
+    request_rec *r = x->exchange.r;
+    const char *location = local_redirect(status, headers);
+    if (location) {
+        x->redirect = apr_pstrdup(r->pool, location);
+        return HTTP_MOVED_TEMPORARILY; /* any status: the answer is dropped */
+    }
+    if (x->error_override && status >= 400)
+        return override(r, status, headers);
+    set_write_timeout(x);
+    return 0;
+}
+
+/* The request goes on as a GET of the path, without a body: what the application has not read of it is read away. */
+static int follow(request_rec *r, const char *location)
+{
+    int status = ap_discard_request_body(r);
+    if (status != OK)
+        return status;
+    r->method = "GET";
+    r->method_number = M_GET;
+    apr_table_unset(r->headers_in, "Content-Length");
+    apr_table_unset(r->headers_in, "Transfer-Encoding");
+    ap_internal_redirect_handler(location, r);
+    return OK;
+}
+
+/* The supervisor has made the board, so that there is somebody to ask. */
+static bool supervised(const mwd_board *board)
+{
+    return board && *(volatile const uint32_t *)&board->magic == MWD_BOARD_MAGIC;
+}
+
+int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call)
+{
+    static const mwd_hooks hooks = {.inspect = inspect};
+    if (!supervised(group->way.board))
+        return mw_refuse(r, 116, apr_pstrcat(r->pool, group->way.name, "\n" "daemon processes are not started; the error log says why where Apache's start is", NULL));
+    relay x = {
+        .exchange = {.r = r, .sendfile = plan->sendfile},
+        .error_override = plan->error_override,
+        .write_timeout = apr_time_from_msec(group->response_timeout),
+    };
+    mwd_report report;
+    call->transport = &x.exchange;
+    call->native_request = NULL;
+    int outcome = mwd_run(&group->way, call, &hooks, apr_time_as_msec(r->server->timeout), &report);
+    if (report.code) {
+        int status = mw_refuse(r, report.code, apr_pstrcat(r->pool, group->way.name, "\n", report.detail, NULL));
+        outcome = outcome == MW_CUT ? MW_CUT : status;
+    } else if (x.redirect) {
+        return follow(r, x.redirect);
+    }
+    int status = mw_end(&x.exchange, outcome);
+    if (x.socket)
+        apr_socket_timeout_set(x.socket, x.before);
+    return status;
+}

@@ -31,6 +31,9 @@ type Mark struct {
 // Mark remembers the present end of the main error log.
 func (s *Server) Mark() Mark { return s.MarkFile("error.log") }
 
+// MarkStart is the beginning of a log file below Root/logs: for what has been logged at any time.
+func (s *Server) MarkStart(name string) Mark { return Mark{server: s, file: name} }
+
 // MarkFile remembers the present end of a log file below Root/logs.
 func (s *Server) MarkFile(name string) Mark {
 	return Mark{s, name, len(s.LogFile(name))}
@@ -60,7 +63,7 @@ func (m Mark) Wait(t testing.TB, pattern string) string {
 // WaitLog waits until the main error log contains the regular expression, and returns the first line that does.
 func (s *Server) WaitLog(t testing.TB, pattern string) string {
 	t.Helper()
-	return Mark{server: s, file: "error.log"}.Wait(t, pattern)
+	return s.MarkStart("error.log").Wait(t, pattern)
 }
 
 func (s *Server) examineLog(t testing.TB) {

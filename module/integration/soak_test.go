@@ -86,18 +86,22 @@ func usageOf(t *testing.T, s *apachetest.Server) usage {
 	return usage{resident, descriptors}
 }
 
-// requestContinuously sends one request after the other until it is stopped; none may fail, for a graceful restart
-// interrupts nobody. The function that stops it may be called twice and returns how many were served.
+// requestContinuously sends one request after the other until it is stopped; none may fail, whatever happens meanwhile: a graceful
+// restart interrupts nobody. The function that stops it may be called twice and returns how many were served.
 func requestContinuously(t *testing.T, s *apachetest.Server) (stop func() int) {
+	return requestContinuouslyOf(t, s, "/")
+}
+
+func requestContinuouslyOf(t *testing.T, s *apachetest.Server, path string) (stop func() int) {
 	var over atomic.Bool
 	var served atomic.Int64
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for !over.Load() {
-			answer, err := fetch(s.URL("/"))
+			answer, err := fetch(s.URL(path))
 			if err != nil || answer.StatusCode != 200 {
-				t.Errorf("a request during graceful restarts failed: %v %v", answer, err)
+				t.Errorf("a request meanwhile failed: %v %v", answer, err)
 				return
 			}
 			served.Add(1)
@@ -108,7 +112,7 @@ func requestContinuously(t *testing.T, s *apachetest.Server) (stop func() int) {
 		select {
 		case <-done:
 		case <-time.After(30 * time.Second):
-			t.Error("a request during graceful restarts is never answered")
+			t.Error("a request meanwhile is never answered")
 		}
 		return int(served.Load())
 	}

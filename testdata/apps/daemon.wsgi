@@ -101,3 +101,18 @@ def case_environment(environ, start_response):
     os.umask(int(found["umask"], 8))
     names = environ["QUERY_STRING"].split(",")
     return answer(start_response, "\n".join("%s=%s" % (name, found.get(name, os.environ.get(name))) for name in names))
+
+
+def case_stuck(environ, start_response):
+    "Holds Python's lock for so many seconds."
+    import ctypes
+    ctypes.PyDLL(None).sleep(int(environ["QUERY_STRING"]))
+    return answer(start_response, str(os.getpid()))
+
+
+def case_memory(environ, start_response):
+    "Asks for so many megabytes."
+    try:
+        return answer(start_response, str(len(bytearray(int(environ["QUERY_STRING"]) << 20))))
+    except MemoryError:
+        return answer(start_response, "MemoryError")

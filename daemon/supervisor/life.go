@@ -10,6 +10,8 @@ import (
 )
 
 // What happens to a process, one function for each event. They note it; what has to be started then is up to reconcile.
+//
+// A service process keeps its place until it has ended: two of them would do the same work at the same time.
 
 // ready lets a successor take over.
 func (g *group) ready(m *member) {
@@ -29,7 +31,7 @@ func (g *group) ready(m *member) {
 	g.retire(old)
 }
 
-// retire tells a process that has left its place to finish what it has, and to end.
+// retire tells a process to finish what it has, and to end.
 func (g *group) retire(m *member) {
 	m.reason = m.due
 	m.process.order(daemon.Order{Kind: daemon.Retire, Reason: m.due})
@@ -41,15 +43,14 @@ func (g *group) retire(m *member) {
 
 // due notes that a process wants to be replaced.
 func (g *group) due(m *member, reason string) {
-	if m.place == nil || m.due != "" {
+	if m.place == nil || m.due != "" || m.shutting {
 		return
 	}
 	if m.due = reason; reason == "" {
 		m.due = "unknown"
 	}
 	g.log.Printf(errorlog.Info, 0, "%s is to be replaced: %s", g.name(m), m.due)
-	if g.service() { // two of them would do the same work at the same time
-		m.place.vacate(m)
+	if g.service() {
 		g.retire(m)
 	}
 }
@@ -66,7 +67,7 @@ func (g *group) ending(m *member, reason string) {
 	if shutdown := g.config.ShutdownTimeout; shutdown > 0 && !g.stopping {
 		m.deadline = time.Now().Add(shutdown + killAfter)
 	}
-	if m.place != nil {
+	if m.place != nil && !g.service() {
 		g.leave(m, false)
 	}
 }

@@ -21,8 +21,9 @@ func (p *place) vacate(m *member) {
 	m.place = nil
 }
 
+// wantsSuccessor tells whether the process is due and serves until there is another.
 func (p *place) wantsSuccessor() bool {
-	return p.current != nil && p.current.due != "" && p.successor == nil
+	return p.current != nil && p.current.due != "" && p.current.reason == "" && p.successor == nil
 }
 
 // A member is a process of a group, from its start until it is reaped.

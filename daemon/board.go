@@ -1,7 +1,10 @@
 package daemon
 
 import (
+	"encoding/binary"
 	"fmt"
+	"os"
+	"sort"
 	"sync/atomic"
 	"unsafe"
 
@@ -9,10 +12,11 @@ import (
 )
 
 // A Board is the memory that Apache's children, the supervisor and the daemon processes of one configuration share; board.h says what it
-// means, and is the same for C. Methods may be called by any goroutine.
+// means, and is the same for C. Slots are numbered through all groups in the order of the configuration. Methods may be called by any goroutine.
 type Board struct {
 	memory []byte
-	groups int
+	layout layout
+	base   int // of memory on the board: a process has mapped its group's part only
 }
 
 const (
@@ -45,111 +49,125 @@ func unpack(word uint64) SlotWord {
 	return SlotWord{Serial: uint32(word >> 32), State: SlotState(word >> 16), Permits: uint16(word)}
 }
 
-// BoardSize is how many bytes a board needs for groups with so many slots each.
-func BoardSize(slots []int) int {
-	lines := 1 + len(slots)
-	for _, n := range slots {
-		lines += n
-	}
-	return lines * boardLine
+// A layout says where the parts of a board are.
+type layout struct {
+	parts []int // offset of each group's part, then the size of the board
+	first []int // number of each group's first slot, then the number of slots
 }
+
+func layOut(slots []int) layout {
+	page := os.Getpagesize()
+	l := layout{parts: []int{page}, first: []int{0}}
+	for i, n := range slots {
+		pages := ((1+n)*boardLine + page - 1) / page
+		l.parts = append(l.parts, l.parts[i]+pages*page)
+		l.first = append(l.first, l.first[i]+n)
+	}
+	return l
+}
+
+func (l layout) size() int { return l.parts[len(l.parts)-1] }
+
+// PartOffset is where on a board, for groups with so many slots each, a group's mwd_part is.
+func PartOffset(slots []int, group int) int { return layOut(slots).parts[group] }
+
+// BoardSize is how many bytes a board needs for groups with so many slots each.
+func BoardSize(slots []int) int { return layOut(slots).size() }
 
 // FormatBoard makes a board of the file, for groups with so many slots each, and maps it. A board that is there already is used again:
 // every slot is emptied, and waiting children are left to wait.
 func FormatBoard(fd int, slots []int) (*Board, error) {
-	size := BoardSize(slots)
-	if err := unix.Ftruncate(fd, int64(size)); err != nil {
+	l := layOut(slots)
+	if err := unix.Ftruncate(fd, int64(l.size())); err != nil {
 		return nil, fmt.Errorf("size the board: %w", err)
 	}
-	b, err := mapBoard(fd, size)
+	b, err := mapBoard(fd, l, 0, l.size())
 	if err != nil {
 		return nil, err
 	}
-	total := 0
-	for i, n := range slots {
-		queue := b.line(1 + i)
-		*at[uint32](queue, 12), *at[uint32](queue, 16) = uint32(total), uint32(n)
-		total += n
+	for i := range l.first[len(slots)] {
+		b.word(i).Store(SlotWord{}.pack())
 	}
-	b.groups = len(slots)
-	*at[uint32](b.line(0), 4), *at[uint32](b.line(0), 8) = uint32(len(slots)), uint32(total)
-	for i := range total {
-		(*atomic.Uint64)(unsafe.Pointer(at[uint64](b.slot(i), 0))).Store(SlotWord{}.pack())
-	}
-	(*atomic.Uint32)(unsafe.Pointer(at[uint32](b.line(0), 0))).Store(boardMagic)
+	atomicAt32(b.memory, 0).Store(boardMagic)
 	return b, nil
 }
 
-// OpenBoard maps a board that FormatBoard made.
-func OpenBoard(fd int) (*Board, error) {
+// OpenBoard maps a board that FormatBoard made for the same groups.
+func OpenBoard(fd int, slots []int) (*Board, error) {
+	l := layOut(slots)
+	if err := l.fits(fd); err != nil {
+		return nil, err
+	}
+	return mapBoard(fd, l, 0, l.size())
+}
+
+// OpenPart maps a group's part of such a board, and nothing else of it: only the group and its slots may be asked for.
+func OpenPart(fd int, slots []int, group int) (*Board, error) {
+	l := layOut(slots)
+	if err := l.fits(fd); err != nil {
+		return nil, err
+	}
+	return mapBoard(fd, l, l.parts[group], l.parts[group+1]-l.parts[group])
+}
+
+func (l layout) fits(fd int) error {
 	var about unix.Stat_t
 	if err := unix.Fstat(fd, &about); err != nil {
-		return nil, fmt.Errorf("look at the board: %w", err)
+		return fmt.Errorf("look at the board: %w", err)
 	}
-	if about.Size < boardLine {
-		return nil, fmt.Errorf("the board has %d bytes", about.Size)
+	if about.Size != int64(l.size()) {
+		return fmt.Errorf("the board has %d bytes instead of %d", about.Size, l.size())
 	}
-	b, err := mapBoard(fd, int(about.Size))
-	if err != nil {
-		return nil, err
+	var magic [4]byte
+	if _, err := unix.Pread(fd, magic[:], 0); err != nil || binary.NativeEndian.Uint32(magic[:]) != boardMagic {
+		return fmt.Errorf("what should be the board is something else")
 	}
-	head := b.line(0)
-	groups, slots := *at[uint32](head, 4), *at[uint32](head, 8)
-	if *at[uint32](head, 0) != boardMagic || (1+int64(groups)+int64(slots))*boardLine != about.Size {
-		return nil, fmt.Errorf("what should be the board is something else")
-	}
-	b.groups = int(groups)
-	return b, nil
+	return nil
 }
 
-func mapBoard(fd, size int) (*Board, error) {
-	memory, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+func mapBoard(fd int, l layout, base, size int) (*Board, error) {
+	memory, err := unix.Mmap(fd, int64(base), size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map the board: %w", err)
 	}
-	return &Board{memory: memory}, nil
+	return &Board{memory: memory, layout: l, base: base}, nil
 }
 
-// Pointer is the board's memory for C, an *mwd_board.
-func (b *Board) Pointer() unsafe.Pointer { return unsafe.Pointer(&b.memory[0]) }
+// Part is a group's part for C, an *mwd_part.
+func (b *Board) Part(group int) unsafe.Pointer { return unsafe.Pointer(&b.part(group)[0]) }
 
 // FirstSlot is the number of a group's first slot; the others follow.
-func (b *Board) FirstSlot(group int) int { return int(*at[uint32](b.line(1+group), 12)) }
+func (b *Board) FirstSlot(group int) int { return b.layout.first[group] }
 
 // Slot reads a slot.
 func (b *Board) Slot(i int) SlotWord { return unpack(b.word(i).Load()) }
 
 // SetSlot gives a slot a new process, or none. The pid is for those who look.
 func (b *Board) SetSlot(i int, w SlotWord, pid, threads int) {
-	(*atomic.Uint32)(unsafe.Pointer(at[uint32](b.slot(i), 8))).Store(uint32(pid))
-	*at[uint32](b.slot(i), 12) = uint32(threads)
+	slot := b.slot(i)
+	atomicAt32(slot, 8).Store(uint32(pid))
+	atomicAt32(slot, 12).Store(uint32(threads))
 	b.word(i).Store(w.pack())
 }
 
 // SetState changes a slot's state if it still belongs to the process with that serial; it tells whether it did.
 func (b *Board) SetState(i int, serial uint32, state SlotState) bool {
-	for {
-		old := b.word(i).Load()
-		w := unpack(old)
-		if w.Serial != serial {
-			return false
-		}
-		w.State = state
-		if b.word(i).CompareAndSwap(old, w.pack()) {
-			return true
-		}
-	}
+	return b.change(i, serial, func(w *SlotWord) { w.State = state })
 }
 
 // AddPermits gives permits to a slot if it still belongs to the process with that serial.
 func (b *Board) AddPermits(i int, serial uint32, n int) bool {
+	return b.change(i, serial, func(w *SlotWord) { w.Permits += uint16(n) })
+}
+
+func (b *Board) change(i int, serial uint32, change func(*SlotWord)) bool {
 	for {
 		old := b.word(i).Load()
 		w := unpack(old)
 		if w.Serial != serial {
 			return false
 		}
-		w.Permits += uint16(n)
+		change(&w)
 		if b.word(i).CompareAndSwap(old, w.pack()) {
 			return true
 		}
@@ -157,9 +175,7 @@ func (b *Board) AddPermits(i int, serial uint32, n int) bool {
 }
 
 // Waiting is how many requests wait for a group.
-func (b *Board) Waiting(group int) int {
-	return int((*atomic.Uint32)(unsafe.Pointer(at[uint32](b.line(1+group), 4))).Load())
-}
+func (b *Board) Waiting(group int) int { return int(atomicAt32(b.part(group), 4).Load()) }
 
 // SetHopeless says whether a group has no process at all and none is being started.
 func (b *Board) SetHopeless(group int, hopeless bool) {
@@ -167,25 +183,30 @@ func (b *Board) SetHopeless(group int, hopeless bool) {
 	if hopeless {
 		v = 1
 	}
-	(*atomic.Uint32)(unsafe.Pointer(at[uint32](b.line(1+group), 8))).Store(v)
+	atomicAt32(b.part(group), 8).Store(v)
 	b.Wake(group)
 }
 
 // Wake lets every request that waits for the group look again.
 func (b *Board) Wake(group int) {
-	turn := at[uint32](b.line(1+group), 0)
-	(*atomic.Uint32)(unsafe.Pointer(turn)).Add(1)
+	turn := atomicAt32(b.part(group), 0)
+	turn.Add(1)
 	const futexWake, everybody = 1, 1<<31 - 1
 	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(turn)), futexWake, everybody, 0, 0, 0) // fails only for a bad address
 }
 
-func (b *Board) word(i int) *atomic.Uint64 {
-	return (*atomic.Uint64)(unsafe.Pointer(at[uint64](b.slot(i), 0)))
+func (b *Board) part(group int) []byte {
+	return b.memory[b.layout.parts[group]-b.base : b.layout.parts[group+1]-b.base]
 }
 
-func (b *Board) line(i int) []byte { return b.memory[i*boardLine : (i+1)*boardLine] }
+func (b *Board) slot(i int) []byte {
+	group := sort.SearchInts(b.layout.first, i+1) - 1
+	line := 1 + i - b.layout.first[group]
+	return b.part(group)[line*boardLine : (line+1)*boardLine]
+}
 
-func (b *Board) slot(i int) []byte { return b.line(1 + b.groups + i) }
+func (b *Board) word(i int) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&b.slot(i)[0])) }
 
-// at is a field of a line. The fields that others change are accessed through sync/atomic.
-func at[T uint32 | uint64](line []byte, offset int) *T { return (*T)(unsafe.Pointer(&line[offset])) }
+func atomicAt32(memory []byte, offset int) *atomic.Uint32 {
+	return (*atomic.Uint32)(unsafe.Pointer(&memory[offset]))
+}

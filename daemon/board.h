@@ -1,7 +1,8 @@
 /* The board: memory that Apache's children, the supervisor and the daemon processes of one configuration share. Through it a child finds a
- * request thread that is free, without asking anybody, and waits for one when there is none. board.go is the same for Go.
+ * request thread that is free, without asking anybody, and waits for one when there is none. board.go is the same for Go, and knows where on
+ * the board each group's part is.
  *
- * Nothing in it is trusted by the supervisor: children and daemon processes can write to it. */
+ * A process maps the pages of its own group only. The supervisor trusts nothing that it finds there, and a child no more than it must. */
 #ifndef MWD_BOARD_H
 #define MWD_BOARD_H
 
@@ -30,26 +31,27 @@ typedef struct mwd_slot {
     uint32_t reserved[12];
 } mwd_slot;
 
-/* One process group; its slots are slots[first] to slots[first + n - 1]. */
+/* What the requests of one process group share. */
 typedef struct mwd_queue {
     _Atomic uint32_t turn;    /* a futex: changes when a permit came back or a process became ready, while somebody waits */
     _Atomic uint32_t waiting; /* requests that wait for a permit */
     _Atomic uint32_t hopeless; /* 1: no process is there or is being started, the supervisor waits before it tries again */
-    uint32_t first, n;
-    uint32_t reserved[11];
+    uint32_t reserved[13];
 } mwd_queue;
 
+/* A group's part of the board: pages of its own. How many slots it has says the configuration. */
+typedef struct mwd_part {
+    mwd_queue queue;
+    mwd_slot slots[];
+} mwd_part;
+
+/* The first page. */
 typedef struct mwd_board {
-    uint32_t magic, groups, slots, reserved[13];
-    mwd_queue queues[]; /* then the slots */
+    uint32_t magic; /* set last: the board is ready */
+    uint32_t reserved[15];
 } mwd_board;
 
 _Static_assert(sizeof(mwd_slot) == MWD_LINE && sizeof(mwd_queue) == MWD_LINE && sizeof(mwd_board) == MWD_LINE, "board.go has the same layout");
-
-static inline mwd_slot *mwd_board_slots(mwd_board *board)
-{
-    return (mwd_slot *)(board->queues + board->groups);
-}
 
 static inline uint32_t mwd_serial_of(uint64_t word)
 {

@@ -2,6 +2,11 @@ package daemon
 
 import "modwsgi/directives"
 
-// Slots is how many slots of the board a group has: every process may have a successor, and some may take long to end. The groups'
-// slots follow each other in the order of ProcessSettings.Groups.
-func Slots(g *directives.DaemonGroup) int { return 2*g.Processes + 2 }
+// Slots is how many slots of the board each group has: every process may have a successor, and some may take long to end.
+func Slots(groups []*directives.DaemonGroup) []int {
+	slots := make([]int, len(groups))
+	for i, g := range groups {
+		slots[i] = 2*g.Processes + 2
+	}
+	return slots
+}

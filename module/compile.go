@@ -40,6 +40,7 @@ func compileConfig(config *directives.Config, board *C.mwd_board) (*C.mw_config,
 	c.aliases, c.n_aliases = unsafe.SliceData(compiled), C.size_t(len(aliases))
 
 	serverNames := numberServerNames(config.Servers)
+	c.board = board
 	c.groups, c.n_groups = compileGroups(config, serverNames, board)
 	servers := allocateSlice[C.mw_server_plan](len(config.Servers))
 	for i := range config.Servers {

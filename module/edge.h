@@ -181,6 +181,7 @@ typedef struct mw_server_plan {
 
 /* The compiled configuration of one child. */
 typedef struct mw_config {
+    const mwd_board *board;    /* shared with daemon processes, NULL if there is none */
     mw_server_plan *servers;   /* by mw_server.number */
     size_t n_servers;
     mw_alias *aliases;

@@ -43,15 +43,16 @@ func numberServerNames(servers []directives.ServerConfig) []C.uint32_t {
 func compileGroups(config *directives.Config, serverNames []C.uint32_t, board *C.mwd_board) (*C.mw_process_group, C.size_t) {
 	groups := config.Process.Groups
 	compiled := allocateSlice[C.mw_process_group](len(groups))
-	slot := 0
+	slots := daemon.Slots(groups)
 	for i, g := range groups {
 		compileGroup(&compiled[i], config, i)
 		c := &compiled[i]
-		c.way.board = board
-		c.way.first_slot, c.way.slots = C.uint32_t(slot), C.uint32_t(daemon.Slots(g))
+		if board != nil {
+			c.way.part = (*C.mwd_part)(unsafe.Add(unsafe.Pointer(board), daemon.PartOffset(slots, i)))
+		}
+		c.way.slots = C.uint32_t(slots[i])
 		c.way.pool = C.mwd_pool_new(c.way.slots)
 		c.server_name, c.everywhere = serverNames[g.Server], truth(!config.Servers[g.Server].Virtual)
-		slot += daemon.Slots(g)
 	}
 	slices.SortFunc(compiled, func(a, b C.mw_process_group) int {
 		return cmp.Compare(C.GoString(a.way.name), C.GoString(b.way.name))
@@ -63,7 +64,7 @@ func compileGroup(c *C.mw_process_group, config *directives.Config, number int) 
 	g, accounts := config.Process.Groups[number], config.GroupAccounts(number)
 	way := &c.way
 	way.name, way.socket = C.CString(g.Name), C.CString(daemon.SocketBase(config, number))
-	way.number, way.processes = C.uint32_t(number), C.uint(g.Processes)
+	way.processes = C.uint(g.Processes)
 	way.backlog = C.uint32_t(g.ListenBacklog)
 	way.uid = C.uint32_t(accounts.User)
 	way.connect_timeout, way.socket_timeout = milliseconds(g.ConnectTimeout), milliseconds(g.SocketTimeout)

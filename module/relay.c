@@ -78,15 +78,16 @@ static int follow(request_rec *r, const char *location)
 }
 
 /* The supervisor has made the board, so that there is somebody to ask. */
-static bool supervised(const mwd_board *board)
+static bool supervised(void)
 {
+    const mwd_board *board = mw_this_child.config->board;
     return board && *(volatile const uint32_t *)&board->magic == MWD_BOARD_MAGIC;
 }
 
 int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call)
 {
     static const mwd_hooks hooks = {.inspect = inspect};
-    if (!supervised(group->way.board))
+    if (!supervised())
         return mw_refuse(r, 116, apr_pstrcat(r->pool, group->way.name, "\n" "daemon processes are not started; the error log says why where Apache's start is", NULL));
     relay x = {
         .exchange = {.r = r, .sendfile = plan->sendfile},

@@ -178,7 +178,7 @@ static int send_request(journey *j)
     unsigned char hello[MWD_HEADER + MWD_HELLO];
     mwd_buffer *request = &j->scratch->request;
     struct iovec iov[2] = {{hello, 0}, {request->data, request->n}};
-    j->connection = mwd_pool_connection(j->group->pool, j->claim.slot - j->group->first_slot, j->claim.serial);
+    j->connection = mwd_pool_connection(j->group->pool, j->claim.slot, j->claim.serial);
     if (!j->connection) {
         int outcome = open_connection(j);
         if (outcome != GO_ON)
@@ -493,7 +493,7 @@ static int attempt(journey *j)
     outcome = receive_answer(j);
     bool in_step = outcome != LOST && !j->gone && j->scratch->start == j->scratch->end && j->descriptor < 0;
     if (in_step)
-        mwd_pool_keep_connection(j->group->pool, j->claim.slot - j->group->first_slot, j->connection);
+        mwd_pool_keep_connection(j->group->pool, j->claim.slot, j->connection);
     else
         mwd_connection_close(j->connection); /* the process notices, and stops writing */
     j->connection = NULL;

@@ -13,9 +13,8 @@
 typedef struct mwd_group {
     const char *name;
     const char *socket;          /* path of its processes' sockets without the serial: "%s.%u.sock" */
-    mwd_board *board;
-    uint32_t number;             /* of its queue on the board */
-    uint32_t first_slot, slots;  /* its slots there; not read from the board, which others can write to */
+    mwd_part *part;              /* of the board, NULL if there is none */
+    uint32_t slots;              /* in it */
     uint32_t backlog;            /* requests that may wait */
     uint32_t uid;                /* of its processes */
     int64_t connect_timeout;     /* 0: one attempt */
@@ -29,7 +28,7 @@ typedef struct mwd_group {
     struct mwd_pool *pool;       /* connections, mwd_pool_new() */
 } mwd_group;
 
-/* Connections to the processes in so many slots of the board. NULL: out of memory. */
+/* Connections to the processes in so many slots. NULL: out of memory. */
 struct mwd_pool *mwd_pool_new(uint32_t slots);
 
 /* What the client tells of a request beside its outcome. */

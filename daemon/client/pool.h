@@ -27,7 +27,7 @@ typedef struct mwd_scratch {
 
 mwd_scratch *mwd_pool_scratch(struct mwd_pool *pool); /* NULL: out of memory */
 void mwd_pool_keep_scratch(struct mwd_pool *pool, mwd_scratch *scratch);
-/* A connection to the process with that serial in the slot (counted within the group), or NULL. Closes those to its predecessors. */
+/* A connection to the process with that serial in the slot, or NULL. Closes those to its predecessors. */
 mwd_connection *mwd_pool_connection(struct mwd_pool *pool, uint32_t slot, uint32_t serial);
 void mwd_pool_keep_connection(struct mwd_pool *pool, uint32_t slot, mwd_connection *connection);
 void mwd_connection_close(mwd_connection *connection);

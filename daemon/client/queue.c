@@ -29,19 +29,14 @@ void mwd_sleep(int64_t milliseconds)
     nanosleep(&t, NULL);
 }
 
-static mwd_queue *queue_of(const mwd_group *group)
-{
-    return &group->board->queues[group->number];
-}
-
 /* Takes a permit of the process that has the most of them: the one with the fewest requests inside Python. */
 static bool take(const mwd_group *group, uint32_t newer_than, mwd_claim *claim)
 {
-    mwd_slot *slots = mwd_board_slots(group->board);
+    mwd_slot *slots = group->part->slots;
     for (;;) {
         uint64_t best = 0;
         uint32_t at = 0;
-        for (uint32_t i = group->first_slot; i < group->first_slot + group->slots; i++) {
+        for (uint32_t i = 0; i < group->slots; i++) {
             uint64_t word = atomic_load_explicit(&slots[i].word, memory_order_seq_cst);
             if (mwd_state_of(word) == MWD_SLOT_READY && mwd_serial_of(word) > newer_than && mwd_permits_of(word) > mwd_permits_of(best)) {
                 best = word;
@@ -59,7 +54,7 @@ static bool take(const mwd_group *group, uint32_t newer_than, mwd_claim *claim)
 
 void mwd_unclaim(const mwd_group *group, const mwd_claim *claim)
 {
-    mwd_slot *slot = &mwd_board_slots(group->board)[claim->slot];
+    mwd_slot *slot = &group->part->slots[claim->slot];
     uint64_t word = atomic_load(&slot->word);
     while (mwd_serial_of(word) == claim->serial && mwd_permits_of(word) < slot->threads)
         if (atomic_compare_exchange_weak(&slot->word, &word, word + 1))
@@ -119,7 +114,7 @@ static int wait_for_room(mwd_queue *queue, const mwd_group *group, const limits 
 
 int mwd_claim_permit(const mwd_group *group, uint32_t newer_than, double received, int64_t timeout, mwd_claim *claim)
 {
-    mwd_queue *queue = queue_of(group);
+    mwd_queue *queue = &group->part->queue;
     int64_t now = mwd_now();
     limits l = {.connect = now + group->connect_timeout, .silence = timeout ? now + timeout : 0};
     if (group->queue_timeout) {

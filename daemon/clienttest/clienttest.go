@@ -48,7 +48,7 @@ func NewGroup(socket string, slots int, l Limits) (*Group, error) {
 	}
 	c := (*C.mwd_group)(C.calloc(1, C.sizeof_mwd_group))
 	*c = C.mwd_group{
-		name: C.CString("group"), socket: C.CString(socket), board: (*C.mwd_board)(board.Pointer()), slots: C.uint32_t(slots),
+		name: C.CString("group"), socket: C.CString(socket), part: (*C.mwd_part)(board.Part(0)), slots: C.uint32_t(slots),
 		backlog: C.uint32_t(l.Backlog), uid: C.uint32_t(os.Getuid()), processes: C.uint(l.Processes),
 		connect_timeout: C.int64_t(l.Connect.Milliseconds()), socket_timeout: C.int64_t(l.Socket.Milliseconds()),
 		queue_timeout: C.int64_t(l.Queue.Milliseconds()), flush_delay: C.int64_t(l.FlushDelay.Milliseconds()),

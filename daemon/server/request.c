@@ -93,13 +93,12 @@ static void copy(char *to, size_t size, const char *from)
 /* Gives the permit back that the request came with, and wakes one that waits for it. */
 static void give_permit_back(void)
 {
-    mwd_slot *slot = &mwd_board_slots(mwd_options.board)[mwd_options.slot];
-    mwd_queue *queue = &mwd_options.board->queues[mwd_options.queue];
+    mwd_slot *slot = mwd_options.slot;
     uint64_t word = atomic_load(&slot->word);
     while (mwd_serial_of(word) == mwd_options.serial && mwd_permits_of(word) < mwd_options.threads)
         if (atomic_compare_exchange_weak(&slot->word, &word, word + 1))
             break;
-    mwd_wake_one(queue);
+    mwd_wake_one(mwd_options.queue);
 }
 
 static double seconds(uint64_t microseconds)

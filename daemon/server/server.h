@@ -25,8 +25,9 @@ typedef struct mwd_watch {
 typedef struct mwd_server_options {
     int listener;               /* non-blocking, listening */
     uint32_t peer_uid;          /* who may connect beside root: the user of Apache's children */
-    mwd_board *board;
-    uint32_t slot, queue, serial;
+    mwd_queue *queue;
+    mwd_slot *slot;
+    uint32_t serial;
     unsigned threads;
     size_t stack_size;          /* of a thread, 0: the system's */
     unsigned flags;             /* MW_CALL_MULTITHREAD, _MULTIPROCESS, _RUN_ONCE: facts of this group */

@@ -67,6 +67,7 @@ func play(t *testing.T, processes int, change func(*stage, *directives.DaemonGro
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		config := &directives.DaemonGroup{Name: "a", Processes: processes, Threads: 15, ShutdownTimeout: 5 * time.Second, GracefulTimeout: 15 * time.Second}
+		slots := daemon.Slots([]*directives.DaemonGroup{config})
 		s := &stage{t: t, text: &lockedBuffer{}, over: make(chan struct{})}
 		if change != nil {
 			change(s, config)
@@ -76,10 +77,10 @@ func play(t *testing.T, processes int, change func(*stage, *directives.DaemonGro
 			t.Fatal(err)
 		}
 		defer unix.Close(fd)
-		if s.board, err = daemon.FormatBoard(fd, []int{slotsFor(config)}); err != nil {
+		if s.board, err = daemon.FormatBoard(fd, slots); err != nil {
 			t.Fatal(err)
 		}
-		s.group = newGroup(config, 0, s.board, 100, s, errorlog.New(s.text, errorlog.Default(), errorlog.Debug))
+		s.group = newGroup(config, 0, slots[0], s.board, 100, s, errorlog.New(s.text, errorlog.Default(), errorlog.Debug))
 		go func() {
 			defer close(s.over)
 			s.group.run()
@@ -178,10 +179,10 @@ func (s *stage) wantLog(parts ...string) {
 	s.t.Errorf("no line of the log has all of %q\n%s", parts, s.text)
 }
 
-// hopeless is what Apache's children read on the board (board.h, mwd_queue).
+// hopeless is what Apache's children read on the board (board.h, mwd_part).
 func (s *stage) hopeless() bool {
-	const queue, hopeless = 64, 8
-	return atomic.LoadUint32((*uint32)(unsafe.Add(s.board.Pointer(), queue+hopeless))) != 0
+	const hopeless = 8
+	return atomic.LoadUint32((*uint32)(unsafe.Add(s.board.Part(0), hopeless))) != 0
 }
 
 func (s *stage) wantHopeless(want bool) {

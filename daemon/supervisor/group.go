@@ -17,9 +17,6 @@ const (
 	endlessShutdown = 60 * time.Second
 )
 
-// slotsFor is how many slots of the board a group has: every process may have a successor, and some may take long to end.
-func slotsFor(g *directives.DaemonGroup) int { return 2*g.Processes + 2 }
-
 // A group is a process group with its processes. Its fields belong to the goroutine that runs run().
 type group struct {
 	config  *directives.DaemonGroup
@@ -47,9 +44,9 @@ const (
 	yes
 )
 
-func newGroup(config *directives.DaemonGroup, number int, board *daemon.Board, serial uint32, s starter, log *errorlog.Log) *group {
+func newGroup(config *directives.DaemonGroup, number, slots int, board *daemon.Board, serial uint32, s starter, log *errorlog.Log) *group {
 	return &group{config: config, number: number, board: board, starter: s, log: log, serial: serial,
-		members: make([]*member, slotsFor(config)), places: make([]place, config.Processes),
+		members: make([]*member, slots), places: make([]place, config.Processes),
 		events: make(chan event), stop: make(chan struct{}), begun: make(chan struct{})}
 }
 

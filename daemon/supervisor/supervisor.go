@@ -39,17 +39,14 @@ func New(recording []byte, board int, errors *os.File, program string) (*Supervi
 		return nil, err
 	}
 	s := &Supervisor{config: config, errors: errors}
-	slots := make([]int, len(config.Process.Groups))
-	for i, g := range config.Process.Groups {
-		slots[i] = slotsFor(g)
-	}
+	slots := daemon.Slots(config.Process.Groups)
 	serial := lastSerial(board, slots)
 	if s.board, err = daemon.FormatBoard(board, slots); err != nil {
 		return nil, err
 	}
 	// So that no daemon process can cut it off under the others. It fails if the memory was not made to be sealed.
 	_, _ = unix.FcntlInt(uintptr(board), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW)
-	if err := s.addGroups(recording, board, serial, program); err != nil {
+	if err := s.addGroups(recording, board, slots, serial, program); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -60,11 +57,7 @@ func New(recording []byte, board int, errors *os.File, program string) (*Supervi
 // that nobody can have counted up to is not believed.
 func lastSerial(fd int, slots []int) uint32 {
 	const believed = 1 << 31
-	var about unix.Stat_t
-	if err := unix.Fstat(fd, &about); err != nil || about.Size != int64(daemon.BoardSize(slots)) {
-		return 0
-	}
-	old, err := daemon.OpenBoard(fd)
+	old, err := daemon.OpenBoard(fd, slots)
 	if err != nil {
 		return 0
 	}
@@ -80,7 +73,7 @@ func lastSerial(fd int, slots []int) uint32 {
 	return last
 }
 
-func (s *Supervisor) addGroups(recording []byte, board int, serial uint32, program string) error {
+func (s *Supervisor) addGroups(recording []byte, board int, slots []int, serial uint32, program string) error {
 	shared, err := shareRecording(recording)
 	if err != nil {
 		return err
@@ -101,7 +94,7 @@ func (s *Supervisor) addGroups(recording []byte, board int, serial uint32, progr
 		if g.Threads > 0 {
 			l.base = daemon.SocketBase(s.config, i)
 		}
-		made := newGroup(g, i, s.board, serial, l, log)
+		made := newGroup(g, i, slots[i], s.board, serial, l, log)
 		if l.socket.owner, err = socketOwner(g, s.config.Facts); err != nil {
 			made.starter = refusal{&fault{codeNoOwner, "find the owner of its sockets", err}}
 		}

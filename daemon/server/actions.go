@@ -1,0 +1,45 @@
+package server
+
+import (
+	"modwsgi/daemon"
+	"modwsgi/daemon/life"
+	"modwsgi/interp"
+)
+
+// carryOut does what was decided. It does not return from the end of the process.
+func (m *monitor) carryOut(actions []life.Action) {
+	p := m.process
+	for _, a := range actions {
+		if a.Kind != life.Interrupt {
+			p.logf(levelInfo, "%s", a.Text)
+		}
+		switch a.Kind {
+		case life.Ask:
+			p.notify(daemon.Due, a.Reason)
+		case life.Retire:
+			p.retire()
+			reportEnds()
+		case life.Interrupt:
+			p.interrupt(a)
+		case life.Restore:
+			p.board.AddPermits(p.assignment.Slot, p.assignment.Serial, int(a.Number))
+			p.board.Wake(p.assignment.Group)
+		case life.End:
+			m.shutDown(a)
+		}
+	}
+}
+
+// interrupt does not wait for the interpreter, which may be stuck.
+func (p *process) interrupt(a life.Action) {
+	victim, uri, ok := victim(a.Thread, a.Number)
+	if !ok {
+		return
+	}
+	p.logf(levelInfo, "%s: %s in application group '%s', thread %d", a.Text, uri, victim.ApplicationGroup, victim.PythonID)
+	go func() {
+		if interp.Interrupt(victim) {
+			p.logf(levelInfo, "raised mod_wsgi.RequestTimeout in thread %d", victim.PythonID)
+		}
+	}()
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"modwsgi/daemon"
+	"modwsgi/daemon/life"
+	"modwsgi/directives"
+)
+
+// A process is this daemon process. There is one.
+type process struct {
+	config     *directives.Config
+	group      *directives.DaemonGroup
+	assignment daemon.Assignment
+	board      *daemon.Board
+	wake       int // an eventfd: the request threads have something to say
+
+	stopping atomic.Bool   // no further scripts, no request threads
+	done     atomic.Bool   // a process that only runs scripts has run them
+	started  chan struct{} // closed when the first thread has done its part
+
+	mu      sync.Mutex // guards what follows, and the change of stopping
+	serving bool       // request threads run
+	service bool       // SIGTERM ends the script that runs
+}
+
+func newProcess(a daemon.Assignment, config *directives.Config) *process {
+	return &process{config: config, group: config.Process.Groups[a.Group], assignment: a, started: make(chan struct{})}
+}
+
+// name is how log records begin.
+func (p *process) name() string {
+	return fmt.Sprintf("process %d of group '%s'", os.Getpid(), p.group.Name)
+}
+
+func (p *process) logf(level int, format string, args ...any) {
+	logAt(level, "%s %s", p.name(), fmt.Sprintf(format, args...))
+}
+
+// notify never waits: a supervisor that does not read its messages must not keep a process from ending.
+func (p *process) notify(kind daemon.NoticeKind, reason life.Reason) {
+	packet, err := daemon.EncodeMessage(daemon.Notice{Kind: kind, Reason: string(reason)})
+	if err == nil {
+		_, err = unix.SendmsgN(daemon.ControlFD, packet, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	}
+	if err != nil {
+		p.logf(levelWarning, "can't tell the supervisor that it is %s: %v", kind, err)
+	}
+}
+
+// retire takes the process out of the choice of Apache's children.
+func (p *process) retire() {
+	p.board.SetState(p.assignment.Slot, p.assignment.Serial, daemon.SlotRetiring)
+}
+
+// permitsOut is how many requests children may have sent or be about to send.
+func (p *process) permitsOut() int {
+	word := p.board.Slot(p.assignment.Slot)
+	if !p.isServing() || word.Serial != p.assignment.Serial {
+		return 0
+	}
+	return p.group.Threads - int(word.Permits)
+}
+
+func (p *process) isServing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.serving
+}
+
+func (p *process) limits() life.Limits {
+	g := p.group
+	return life.Limits{Threads: g.Threads, Request: g.RequestTimeout, Interrupt: g.InterruptTimeout, Startup: g.StartupTimeout,
+		Inactivity: g.InactivityTimeout, Deadlock: g.DeadlockTimeout, RestartInterval: g.RestartInterval,
+		Graceful: g.GracefulTimeout, Eviction: g.EvictionTimeout}
+}
+
+// now is the clock that the request threads use, too.
+func now() life.Time {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // fails only for an unknown clock
+	return life.Time(t.Nano())
+}
+
+func milliseconds(d time.Duration) int64 { return int64(d / time.Millisecond) }

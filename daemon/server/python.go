@@ -1,0 +1,91 @@
+package server
+
+/*
+#cgo CFLAGS: -Wall -Wextra -Werror -fvisibility=hidden
+#include <locale.h>
+#include <stdlib.h>
+#include "server.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+
+	"modwsgi/directives"
+	"modwsgi/interp"
+)
+
+// startPython starts Python on the calling thread, the first of the process. Without Python the process stays, and answers 500.
+func (p *process) startPython() {
+	logAt(levelInfo, "starting Python in %s", p.name())
+	if err := interp.Start(p.pythonOptions(), unsafe.Pointer(&C.mwd_server_ops)); err != nil {
+		logAt(levelCrit, "WSGI0028: Python was not started in %s, so every request for it gets 500: %v", p.name(), err)
+	}
+}
+
+func (p *process) pythonOptions() interp.Options {
+	settings, g := &p.config.Process, p.group
+	o := interp.Options{
+		Home: settings.PythonHome, Warnings: settings.PythonWarnings, EggCache: g.PythonEggs, FirstPath: g.Home,
+		Optimize: settings.PythonOptimize, DontWriteBytecode: settings.DontWriteBytecode, FoldCase: !settings.CaseSensitivity,
+		ProcessGroup: g.Name, MaximumProcesses: g.Processes, ThreadsPerProcess: g.Threads,
+		ApacheVersion: version(p.config.Facts["apache_version"]), ModuleVersion: version(p.config.Facts["module_version"]),
+		Interpreter: func(application string) interp.InterpreterOptions {
+			return interpreterOptions(settings, g, application)
+		},
+	}
+	if g.PythonHome != "" {
+		o.Home, o.HomeSetting = g.PythonHome, fmt.Sprintf("python-home= of process group '%s'", g.Name)
+	}
+	if settings.PythonHashSeed.Fixed {
+		o.HashSeed = &settings.PythonHashSeed.Value
+	}
+	return o
+}
+
+// interpreterOptions are those of an interpreter in the group's processes. switch-interval= is for every GIL that no section speaks of; a
+// process that only runs scripts leaves them the signals.
+func interpreterOptions(settings *directives.ProcessSettings, g *directives.DaemonGroup, application string) interp.InterpreterOptions {
+	s := settings.Interpreter(g.Name, application, interp.OwnGILs)
+	if s.SwitchInterval == 0 && (application == "" || s.OwnGIL) {
+		s.SwitchInterval = g.SwitchInterval
+	}
+	return interp.InterpreterOptions{
+		OwnGIL: s.OwnGIL, RestrictSignal: s.RestrictSignal && g.Threads > 0, RestrictStdin: s.RestrictStdin, RestrictStdout: s.RestrictStdout,
+		Path: s.PythonPath, SwitchInterval: s.SwitchInterval, SwitchIntervalSkipped: s.SwitchIntervalSkipped,
+	}
+}
+
+// version reads "2.4.57"; what is missing is 0.
+func version(text string) (v [3]int) {
+	_, _ = fmt.Sscanf(text, "%d.%d.%d", &v[0], &v[1], &v[2])
+	return v
+}
+
+// importScripts loads what the configuration wants loaded before the first request, until the process is told to stop.
+func (p *process) importScripts() {
+	for _, script := range p.scripts() {
+		if p.stopping.Load() {
+			return
+		}
+		interp.ImportScript(script.Path, script.ApplicationGroup, false)
+	}
+}
+
+// scripts are the group's, in the order of the configuration.
+func (p *process) scripts() []*directives.ImportScript {
+	var list []*directives.ImportScript
+	for _, script := range p.config.Process.ImportScripts {
+		if script.ProcessGroup == p.group.Name {
+			list = append(list, script)
+		}
+	}
+	return list
+}
+
+func setLocale(name string) bool {
+	text := C.CString(name)
+	defer C.free(unsafe.Pointer(text))
+	return C.setlocale(C.LC_ALL, text) != nil
+}

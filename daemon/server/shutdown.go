@@ -1,0 +1,106 @@
+package server
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"modwsgi/daemon"
+	"modwsgi/daemon/life"
+	"modwsgi/interp"
+)
+
+// noLimit stands for a shutdown-timeout of 0.
+const noLimit = 365 * 24 * time.Hour
+
+// shutDown is the end of the process; it does not return. Whatever it waits for, the reaper ends the process after shutdown-timeout.
+func (m *monitor) shutDown(a life.Action) {
+	p := m.process
+	limit := p.group.ShutdownTimeout
+	if limit == 0 {
+		limit = noLimit
+	}
+	end := time.Now().Add(limit)
+	time.AfterFunc(limit, func() {
+		p.logf(levelInfo, "was not done within shutdown-timeout, %v: it ends now, whatever still runs", limit)
+		os.Exit(exitFailed)
+	})
+	p.retire()
+	p.notify(daemon.Ending, a.Reason)
+	p.stopStarting()
+	if a.Stacks {
+		p.logStacks()
+	}
+	m.finishRequests()
+	p.stopPython(a.Reason, time.Until(end))
+	p.logf(levelInfo, "ends")
+	os.Exit(exitDone)
+}
+
+// stopStarting returns when the first thread of the process does nothing in Python any more.
+func (p *process) stopStarting() {
+	p.mu.Lock()
+	p.stopping.Store(true)
+	service := p.service
+	p.mu.Unlock()
+	if service {
+		p.endService()
+	}
+	<-p.started
+}
+
+// finishRequests waits for the requests that were sent to the process before it retired, but not for those that are stuck.
+func (m *monitor) finishRequests() {
+	p := m.process
+	if !p.isServing() {
+		return
+	}
+	reportEnds()
+	for !m.machine.Finished(p.view()) {
+		p.waitForEvent()
+	}
+	stopThreads()
+	for runningThreads() > len(p.view().Requests) {
+		p.waitForEvent()
+	}
+}
+
+// waitForEvent returns when a request thread says something, or after a while.
+func (p *process) waitForEvent() {
+	source := []unix.PollFd{{Fd: int32(p.wake), Events: unix.POLLIN}}
+	const aWhile = 20 // milliseconds
+	if n, _ := unix.Poll(source, aWhile); n > 0 {
+		var count [8]byte
+		_, _ = unix.Read(p.wake, count[:])
+		takeEvents()
+	}
+}
+
+// stopPython runs the applications' exit functions. A stuck lock is not waited for: shutdown-timeout may be unlimited.
+func (p *process) stopPython(reason life.Reason, limit time.Duration) {
+	if !p.config.Process.DestroyInterpreter {
+		return
+	}
+	if reason == life.DeadlockTimeout {
+		limit = min(limit, 5*time.Second)
+	}
+	if !interp.Stop(limit) {
+		p.logf(levelInfo, "does not wait for exit functions any longer")
+	}
+}
+
+// logStacks waits for a while only: the interpreter may be stuck.
+func (p *process) logStacks() {
+	stacks := make(chan string, 1)
+	go func() { stacks <- interp.Stacks() }()
+	select {
+	case text := <-stacks:
+		for line := range strings.Lines(text) {
+			logAt(levelInfo, "%s", strings.TrimRight(line, "\n"))
+		}
+	case <-time.After(time.Second):
+		logAt(levelWarning, "WSGI0067: where Python's threads are in %s can't be found out: its interpreter lock is stuck", p.name())
+	}
+}

@@ -71,7 +71,7 @@ const (
 
 type benchRow struct {
 	name        string
-	mpm         apachetest.MPM
+	in          setting
 	path        string
 	script      string // wrk's, from testdata/bench
 	connections int
@@ -85,17 +85,35 @@ type benchSample struct {
 	p99       time.Duration
 }
 
+// The process groups that are measured: one process with more threads than connections, and one process for each processor.
+var (
+	benchGroup   = setting{apachetest.Event, "processes=1 threads=24"}
+	benchGroups  = setting{apachetest.Event, "processes=2 threads=15"}
+	benchPrefork = setting{apachetest.Prefork, "processes=1 threads=24"}
+)
+
 var benchRows = []benchRow{
-	{name: "hello world, 1 connection", mpm: apachetest.Event, path: "/hello", connections: 1, limit: true, goal: 1},
-	{name: "hello world, 16 connections", mpm: apachetest.Event, path: "/hello", connections: 16, limit: true, goal: 1.5},
-	{name: "100 KB body", mpm: apachetest.Event, path: "/body", connections: 16, limit: true, goal: 1},
-	{name: "1 MB in 16 blocks of a generator", mpm: apachetest.Event, path: "/chunks", connections: 16, goal: 1},
-	{name: "1 MB POST", mpm: apachetest.Event, path: "/post", script: "post.lua", connections: 16, goal: 1},
-	{name: "10 MB file by wsgi.file_wrapper", mpm: apachetest.Event, path: "/file", connections: 16, goal: 1},
-	{name: "30 request and 30 response headers", mpm: apachetest.Event, path: "/headers", script: "headers.lua", connections: 16, goal: 1},
-	{name: "Flask", mpm: apachetest.Event, path: "/flask/", connections: 16, goal: 1},
-	{name: "hello world, 16 connections", mpm: apachetest.Worker, path: "/hello", connections: 16, limit: true, goal: 1},
-	{name: "hello world, 16 connections", mpm: apachetest.Prefork, path: "/hello", connections: 16, limit: true, goal: 1},
+	{name: "hello world, 1 connection", in: setting{mpm: apachetest.Event}, path: "/hello", connections: 1, limit: true, goal: 1},
+	{name: "hello world, 16 connections", in: setting{mpm: apachetest.Event}, path: "/hello", connections: 16, limit: true, goal: 1.5},
+	{name: "100 KB body", in: setting{mpm: apachetest.Event}, path: "/body", connections: 16, limit: true, goal: 1},
+	{name: "1 MB in 16 blocks of a generator", in: setting{mpm: apachetest.Event}, path: "/chunks", connections: 16, goal: 1},
+	{name: "1 MB POST", in: setting{mpm: apachetest.Event}, path: "/post", script: "post.lua", connections: 16, goal: 1},
+	{name: "10 MB file by wsgi.file_wrapper", in: setting{mpm: apachetest.Event}, path: "/file", connections: 16, goal: 1},
+	{name: "30 request and 30 response headers", in: setting{mpm: apachetest.Event}, path: "/headers", script: "headers.lua", connections: 16, goal: 1},
+	{name: "Flask", in: setting{mpm: apachetest.Event}, path: "/flask/", connections: 16, goal: 1},
+	{name: "hello world, 16 connections", in: setting{mpm: apachetest.Worker}, path: "/hello", connections: 16, limit: true, goal: 1},
+	{name: "hello world, 16 connections", in: setting{mpm: apachetest.Prefork}, path: "/hello", connections: 16, limit: true, goal: 1},
+	{name: "hello world, 1 connection", in: benchGroup, path: "/hello", connections: 1, goal: 1},
+	{name: "hello world, 16 connections", in: benchGroup, path: "/hello", connections: 16, goal: 1.5},
+	{name: "100 KB body", in: benchGroup, path: "/body", connections: 16, goal: 1},
+	{name: "1 MB in 16 blocks of a generator", in: benchGroup, path: "/chunks", connections: 16, goal: 1},
+	{name: "1 MB POST", in: benchGroup, path: "/post", script: "post.lua", connections: 16, goal: 1},
+	{name: "10 MB file by wsgi.file_wrapper", in: benchGroup, path: "/file", connections: 16, goal: 2},
+	{name: "30 request and 30 response headers", in: benchGroup, path: "/headers", script: "headers.lua", connections: 16, goal: 1},
+	{name: "Flask", in: benchGroup, path: "/flask/", connections: 16, goal: 1},
+	{name: "hello world, 16 connections", in: benchGroups, path: "/hello", connections: 16, goal: 1.5},
+	{name: "Flask", in: benchGroups, path: "/flask/", connections: 16, goal: 1},
+	{name: "hello world, 16 connections", in: benchPrefork, path: "/hello", connections: 16, goal: 1},
 }
 
 // One child with more threads than connections; under prefork as many children as connections.
@@ -115,7 +133,7 @@ WSGIScriptAlias /flask {{.Root}}/flaskapp.wsgi
 WSGIScriptAlias / {{.Root}}/apps.wsgi
 {{end}}`
 
-type benchServers map[apachetest.MPM]map[subject]*apachetest.Server
+type benchServers map[setting]map[subject]*apachetest.Server
 
 // startBenchServers starts all servers at once: an idle Apache takes no time from the one that is measured.
 func startBenchServers(t *testing.T) benchServers {
@@ -131,18 +149,17 @@ func startBenchServers(t *testing.T) benchServers {
 	limit := buildLimitModule(t, filepath.Join(folder, "limit.c"))
 
 	servers := benchServers{}
-	for _, mpm := range apachetest.MPMs {
+	for _, in := range append(embedded(apachetest.MPMs...), benchGroup, benchGroups, benchPrefork) {
 		tuning := threadedTuning
-		if mpm == apachetest.Prefork {
+		if in.mpm == apachetest.Prefork {
 			tuning = preforkTuning
 		}
 		start := func(m apachetest.Module, data any) *apachetest.Server {
-			return apachetest.Start(t, apachetest.Config{
-				MPM: mpm, Module: m, Tuning: tuning, Conf: benchConf, Files: files, Data: data})
+			return apachetest.Start(t, in.of(apachetest.Config{Module: m, Tuning: tuning, Conf: benchConf, Files: files, Data: data}))
 		}
-		servers[mpm] = map[subject]*apachetest.Server{
-			benchOurs: start(apachetest.Ours(), nil), benchClassic: start(apachetest.Classic(), nil),
-			benchLimit: start(apachetest.NoModule(), limit),
+		servers[in] = map[subject]*apachetest.Server{benchOurs: start(apachetest.Ours(), nil), benchClassic: start(apachetest.Classic(), nil)}
+		if in.options == "" {
+			servers[in][benchLimit] = start(apachetest.NoModule(), limit)
 		}
 	}
 	return servers
@@ -180,7 +197,7 @@ func (p benchPlan) measureRow(t *testing.T, servers benchServers, row *benchRow,
 		subjects = append(subjects, benchLimit)
 	}
 	for _, who := range subjects {
-		server := servers[row.mpm][who]
+		server := servers[row.in][who]
 		if round == 0 {
 			p.run(t, server, row, time.Second) // scripts are loaded, caches are warm
 		}
@@ -206,7 +223,7 @@ func (p benchPlan) run(t *testing.T, server *apachetest.Server, row *benchRow, l
 		t.Fatalf("wrk: %v\n%s", err, output)
 	}
 	if trouble := wrkTrouble.Find(output); trouble != nil {
-		t.Errorf("%s, %s: %s", row.name, server.Config().Module.Name, trouble)
+		t.Errorf("%s (%s), %s: %s", row.name, row.in, server.Config().Module.Name, trouble)
 	}
 	rate, p99 := wrkRate.FindSubmatch(output), wrkP99.FindSubmatch(output)
 	if rate == nil || p99 == nil {
@@ -221,7 +238,7 @@ func checkBenchGoals(t *testing.T, rows []benchRow) {
 	t.Helper()
 	for i := range rows {
 		if ratio := rows[i].ratio(); ratio < rows[i].goal {
-			t.Errorf("%s (%s): %.2f times the classic module, the goal is %.1f", rows[i].name, rows[i].mpm, ratio, rows[i].goal)
+			t.Errorf("%s (%s): %.2f times the classic module, the goal is %.1f", rows[i].name, rows[i].in, ratio, rows[i].goal)
 		}
 	}
 }

@@ -15,9 +15,13 @@ import (
 // Real applications from Debian's packages, each through our module and the classic one: every step must have its
 // status, and the same answer from both.
 
-func startBoth(t *testing.T, c apachetest.Config, prepare func(*apachetest.Server)) (ours, classic *visitor) {
+// realSettings are where they run: embedded, and in a group of two processes and in one of one thread.
+var realSettings = both(apachetest.MPMs, sizes[:len(sizes)/2])
+
+func startBoth(t *testing.T, in setting, c apachetest.Config, prepare func(*apachetest.Server)) (ours, classic *visitor) {
 	t.Helper()
 	start := func(m apachetest.Module) *visitor {
+		c := in.of(c)
 		c.Module = m
 		s := apachetest.New(t, c)
 		if prepare != nil {
@@ -76,9 +80,8 @@ func TestFlaskIsServedAsByTheClassicModule(t *testing.T) {
 		{path: "/", method: "OPTIONS", status: 200},
 		{path: "/", method: "POST", body: "x", status: 405},
 	}
-	forEachMPM(t, func(t *testing.T, mpm apachetest.MPM) {
-		ours, classic := startBoth(t, apachetest.Config{
-			MPM:   mpm,
+	inSettings(t, realSettings, func(t *testing.T, in setting) {
+		ours, classic := startBoth(t, in, apachetest.Config{
 			Conf:  `WSGIScriptAlias / {{.Root}}/flaskapp.wsgi`,
 			Files: realFiles(t, "flaskapp.wsgi"),
 		}, nil)
@@ -146,9 +149,8 @@ func TestHttpbinIsServedAsByTheClassicModule(t *testing.T) {
 		{path: "/etag/abc", header: map[string]string{"If-Match": "other"}, status: 412},
 		page("/links/3/1", 200), page("/links/3", 302), page("/no/such/endpoint", 404),
 	}
-	forEachMPM(t, func(t *testing.T, mpm apachetest.MPM) {
-		ours, classic := startBoth(t, apachetest.Config{
-			MPM: mpm,
+	inSettings(t, realSettings, func(t *testing.T, in setting) {
+		ours, classic := startBoth(t, in, apachetest.Config{
 			Conf: `WSGIScriptAlias / {{.Root}}/httpbin.wsgi
 WSGIApplicationGroup %{GLOBAL}
 WSGIPassAuthorization On`,
@@ -160,9 +162,8 @@ WSGIPassAuthorization On`,
 
 func TestDjangoAndItsAdminAreServedAsByTheClassicModule(t *testing.T) {
 	prepared := prepareDjango(t)
-	forEachMPM(t, func(t *testing.T, mpm apachetest.MPM) {
-		ours, classic := startBoth(t, apachetest.Config{
-			MPM:     mpm,
+	inSettings(t, realSettings, func(t *testing.T, in setting) {
+		ours, classic := startBoth(t, in, apachetest.Config{
 			Modules: []string{"mime"},
 			Conf: `Alias /static/ {{.Root}}/django/data/static/
 Alias /media/ {{.Root}}/django/data/media/

@@ -28,10 +28,10 @@ func Interrupt(v Victim) bool {
 	return bool(C.mw_interrupt(group, C.ulong(v.PythonID), (*C.mw_counter)(v.Request), C.uint64_t(v.Number)))
 }
 
-// Probe takes the main interpreter's GIL and lets go of it. How long that takes tells whether it is stuck.
-func Probe() {
+// Probe takes the main interpreter's GIL and lets go of it. How long that takes tells whether it is stuck. False where Python does not run.
+func Probe() bool {
 	defer onThread()()
-	C.mw_probe()
+	return bool(C.mw_probe())
 }
 
 // Stacks says where the threads of every interpreter are. It may wait for a GIL for ever.

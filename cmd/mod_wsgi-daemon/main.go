@@ -27,6 +27,9 @@ func commands() []command {
 }
 
 func main() {
+	if serving {
+		os.Exit(runServe())
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -71,7 +71,7 @@ func begin() (*process, error) {
 	if err := useLogFormat(config, p.group.Server); err != nil {
 		logAt(levelWarning, "daemon process of group '%s': %v; its records have Apache's default format", p.group.Name, err)
 	}
-	p.board, err = daemon.OpenBoard(daemon.BoardFD)
+	p.board, err = daemon.OpenPart(daemon.BoardFD, daemon.Slots(config.Process.Groups), assignment.Group)
 	if err != nil {
 		return nil, err
 	}

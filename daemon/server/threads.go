@@ -19,6 +19,7 @@ static int mwd_look_at(int i, mwd_look *look)
     return look->since != 0 && atomic_load(&watch->request) == look->request;
 }
 
+static mwd_slot *mwd_slot_of(mwd_part *part, int i) { return &part->slots[i]; }
 static uint64_t mwd_python_id(int i) { return atomic_load(&mwd_this.threads[i].python_id); }
 static void *mwd_request_count(int i) { return (void *)&mwd_this.threads[i].request; }
 static char *mwd_group_of(int i) { return mwd_this.threads[i].group; }
@@ -77,11 +78,11 @@ func (p *process) startThreads() error {
 	if err := unix.SetNonblock(daemon.ListenerFD, true); err != nil {
 		return fmt.Errorf("its socket: %w", err)
 	}
-	g := p.group
+	g, part := p.group, (*C.mwd_part)(p.board.Part(p.assignment.Group))
 	o := (*C.mwd_server_options)(C.calloc(1, C.sizeof_mwd_server_options)) // C uses it until the process ends
 	*o = C.mwd_server_options{
-		listener: daemon.ListenerFD, peer_uid: C.uint32_t(p.childrensUID()), board: (*C.mwd_board)(p.board.Pointer()),
-		slot: C.uint32_t(p.assignment.Slot), queue: C.uint32_t(p.assignment.Group), serial: C.uint32_t(p.assignment.Serial),
+		listener: daemon.ListenerFD, peer_uid: C.uint32_t(p.childrensUID()), queue: &part.queue,
+		slot: C.mwd_slot_of(part, C.int(p.assignment.Slot-p.board.FirstSlot(p.assignment.Group))), serial: C.uint32_t(p.assignment.Serial),
 		threads: C.unsigned(g.Threads), stack_size: C.size_t(g.StackSize), flags: C.unsigned(p.callFlags()),
 		socket_timeout: C.int64_t(milliseconds(p.socketTimeout())), maximum_requests: C.uint64_t(g.MaximumRequests),
 		process_group: C.CString(g.Name), wake: C.int(p.wake),

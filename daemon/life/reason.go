@@ -1,0 +1,40 @@
+package life
+
+// A Reason is why a process ends: the word that applications and the supervisor are told. The first one counts.
+type Reason string
+
+const (
+	MaximumRequests   Reason = "maximum_requests"
+	RestartInterval   Reason = "restart_interval"
+	CPUTimeLimit      Reason = "cpu_time_limit"
+	EvictionSignal    Reason = "eviction_signal"
+	GracefulSignal    Reason = "graceful_signal"
+	RequestTimeout    Reason = "request_timeout"
+	DeadlockTimeout   Reason = "deadlock_timeout"
+	InactivityTimeout Reason = "inactivity_timeout"
+	StartupTimeout    Reason = "startup_timeout"
+	ScriptReload      Reason = "script_reload"
+	ShutdownSignal    Reason = "shutdown_signal"
+)
+
+// text says it in a log record.
+func (r Reason) text() string {
+	if text := texts[r]; text != "" {
+		return text
+	}
+	return string(r)
+}
+
+var texts = map[Reason]string{
+	MaximumRequests:   "it has served as many requests as maximum-requests allows",
+	RestartInterval:   "it is as old as restart-interval allows",
+	CPUTimeLimit:      "it has used the processor time that cpu-time-limit allows",
+	EvictionSignal:    "it received SIGUSR1",
+	GracefulSignal:    "it received SIGUSR1",
+	RequestTimeout:    "a request takes longer than request-timeout allows",
+	DeadlockTimeout:   "Python's interpreter lock has been stuck for deadlock-timeout",
+	InactivityTimeout: "nothing happened in it for inactivity-timeout",
+	StartupTimeout:    "no script was loaded within startup-timeout after the first request",
+	ScriptReload:      "a script has changed",
+	ShutdownSignal:    "it was told to stop",
+}

@@ -35,18 +35,13 @@ var aliasOptions = []option[Alias]{
 		set: flagOption(func(a *Alias) *Tristate { return &a.PassAuthorization })},
 }
 
-// processGroupOption reads a process group. Anything but %{GLOBAL} waits for daemon mode.
+// processGroupOption reads a process group that requests are routed to.
 func processGroupOption[T any](field func(*T) *Name) func(*optionValue, *T) {
 	return func(o *optionValue, to *T) {
 		*field(to) = groupNames.read(o, o.text)
 		o.useGroup(*field(to), true)
-		if field(to).Kind != NameGlobal {
-			o.builder.later(o.place, "option 'process-group'", requestsRunEmbedded)
-		}
 	}
 }
-
-const requestsRunEmbedded = "requests run embedded in Apache's children meanwhile"
 
 // readAlias reads WSGIScriptAlias, or with regex WSGIScriptAliasMatch.
 func readAlias(regex bool) func(*arguments, *target) {

@@ -32,5 +32,5 @@ func (c *checker) checkFiles() {
 	}
 }
 
-// longestSocketPrefix leaves room in Linux' 108 bytes for ".<pid>.<generation>.<group>.sock" and the final NUL.
-const longestSocketPrefix = 107 - len(".4194304.99999.9999.sock")
+// longestSocketPrefix leaves room in Linux' 108 bytes for ".<pid>.<generation>.<group>.<serial>.sock" and the final NUL.
+const longestSocketPrefix = 107 - len(".4194304.99999.9999.999999.sock")

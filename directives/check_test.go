@@ -22,16 +22,21 @@ WSGIScriptReloading maybe
 WSGIDaemonProcess x treads=1 processes=0`,
 			want: []string{"error 1: WSGIPythonOptimize: takes one", "error 2: WSGIScriptAlias: takes at least two", "error 3: WSGIScriptReloading:",
 				"error 4: WSGIDaemonProcess: unknown option 'treads'; did you mean 'threads'?", "error 4: WSGIDaemonProcess: option 'processes': \"0\" is out of range", "warning 4: WSGIDaemonProcess: nothing uses"}},
-		{name: "a directive without effect yet is named once", config: `WSGIErrorOverride On
-WSGIErrorOverride On
+		{name: "a directive without effect yet is named once", config: `WSGIIgnoreActivity On
+WSGIIgnoreActivity On
 WSGIServerMetrics On
-WSGIErrorOverride Off`,
-			want: []string{"warning 1: WSGIErrorOverride: accepted and checked, but it has no effect yet in this version (2 occurrences", "warning 3: WSGIServerMetrics: accepted"}},
-		{name: "a process group option without effect yet is named once", config: `WSGIDaemonProcess a
+WSGIIgnoreActivity Off`,
+			want: []string{"warning 1: WSGIIgnoreActivity: accepted and checked, but it has no effect yet in this version (2 occurrences", "warning 3: WSGIServerMetrics: accepted"}},
+		{name: "an option without effect yet is named once", config: `WSGIDaemonProcess a server-metrics=On
+WSGIDaemonProcess b server-metrics=Off
 WSGIScriptAlias /x /x process-group=a
-WSGIScriptAlias /y /y process-group=a
+WSGIScriptAlias /y /y process-group=b
 WSGIScriptAlias /z /z process-group=%{GLOBAL}`,
-			want: []string{"warning 1: WSGIDaemonProcess: accepted", "warning 2: WSGIScriptAlias: option 'process-group' is accepted and checked, but it has no effect yet in this version: requests run embedded in Apache's children meanwhile (2 occ"}},
+			want: []string{"warning 1: WSGIDaemonProcess: option 'server-metrics' is accepted and checked, but it has no effect yet in this version (2 occ"}},
+		{name: "what daemon processes do not need may stay", config: `WSGISocketRotation On
+WSGIAcceptMutex flock
+WSGISocketRotation Off`,
+			want: []string{"notice 2: WSGIAcceptMutex: it does nothing and may be removed", "notice 3: WSGISocketRotation: it does nothing and may be removed: every start takes new"}},
 		{name: "the embedded group needs no warning", config: "WSGIProcessGroup %{GLOBAL}"},
 		{name: "directives of the main server elsewhere", config: `<VirtualHost v>
 WSGIPythonHome /usr
@@ -52,26 +57,24 @@ WSGIProcessGroup a
 <VirtualHost v>
 WSGIDaemonProcess a
 </VirtualHost>`,
-			want: []string{"warning 1", "warning 2: WSGIProcessGroup: accepted", `error 4: WSGIDaemonProcess: the group "a" is already declared on line 1 of httpd.conf`}},
+			want: []string{`error 4: WSGIDaemonProcess: the group "a" is already declared on line 1 of httpd.conf`}},
 		{name: "unused and undeclared groups", config: `WSGIDaemonProcess first
 WSGIDaemonProcess second
 WSGIProcessGroup frist`,
-			want: []string{"warning 1: WSGIDaemonProcess: nothing uses the process group \"first\"", "warning 1: WSGIDaemonProcess: accepted", "warning 2: WSGIDaemonProcess: nothing uses",
-				`warning 3: WSGI0151 WSGIProcessGroup: the process group "frist" is not declared by any WSGIDaemonProcess; did you mean 'first'?`, "warning 3: WSGIProcessGroup: accepted"}},
-		{name: "no groups at all", config: "WSGIProcessGroup x", want: []string{"warning 1: WSGI0150 WSGIProcessGroup", "warning 1"}},
+			want: []string{"warning 1: WSGIDaemonProcess: nothing uses the process group \"first\"", "warning 2: WSGIDaemonProcess: nothing uses", `warning 3: WSGI0151 WSGIProcessGroup: the process group "frist" is not declared by any WSGIDaemonProcess; did you mean 'first'?`}},
+		{name: "no groups at all", config: "WSGIProcessGroup x", want: []string{"warning 1: WSGI0150 WSGIProcessGroup"}},
 		{name: "an environment variable may name any group", config: `WSGIDaemonProcess a
 WSGIProcessGroup %{ENV:GROUP}
-WSGIScriptAlias / /x`,
-			want: []string{"warning 1: WSGIDaemonProcess: accepted", "warning 2: WSGIProcessGroup: accepted"}},
+WSGIScriptAlias / /x`},
 		{name: "a dispatch script may choose any group", config: `WSGIDaemonProcess a
 WSGIDispatchScript /d.py
 WSGIScriptAlias / /x`,
-			want: []string{"warning 1: WSGIDaemonProcess: accepted", "warning 2: WSGIDispatchScript: accepted"}},
+			want: []string{"warning 2: WSGIDispatchScript: accepted"}},
 		{name: "embedded although groups exist", config: `WSGIDaemonProcess a
 WSGIScriptAlias /x /x process-group=a
 WSGIScriptAlias /y /y
 WSGIScriptAlias /z /z process-group=%{GLOBAL}`,
-			want: []string{"warning 1", "warning 2: WSGIScriptAlias: option", "warning 3: WSGIScriptAlias: the application runs embedded although"}},
+			want: []string{"warning 3: WSGIScriptAlias: the application runs embedded although"}},
 		{name: "embedded although forbidden", config: `WSGIRestrictEmbedded On
 WSGIScriptAlias /y /y`,
 			want: []string{"warning 2: WSGI0143 WSGIScriptAlias: the application runs embedded, which WSGIRestrictEmbedded forbids"}},
@@ -79,16 +82,13 @@ WSGIScriptAlias /y /y`,
 WSGIScriptAlias /y /y
 <Location /y>
 WSGIProcessGroup a
-</Location>`,
-			want: []string{"warning 1", "warning 4"}},
+</Location>`},
 		{name: "a preloading alias needs its group before it", config: `WSGIScriptAlias /x /x process-group=a application-group=%{GLOBAL}
 WSGIDaemonProcess a
 WSGIScriptAlias /y /y process-group=b application-group=%{GLOBAL}
 WSGIScriptAlias /z /z process-group=b
 WSGIScriptAliasMatch /w/(.*) /w/$1 process-group=c application-group=%{GLOBAL}`,
-			want: []string{`error 1: WSGIScriptAlias: the process group "a" is declared only on line 2 of httpd.conf`, "warning 1: WSGIScriptAlias: option", "warning 2",
-				`error 3: WSGI0151 WSGIScriptAlias: the process group "b" is not declared`, `warning 4: WSGI0151 WSGIScriptAlias: the process group "b" is not declared`,
-				`warning 5: WSGI0151 WSGIScriptAliasMatch: the process group "c" is not declared`, "warning 5: WSGIScriptAliasMatch: option"}},
+			want: []string{`error 1: WSGIScriptAlias: the process group "a" is declared only on line 2 of httpd.conf`, `error 3: WSGI0151 WSGIScriptAlias: the process group "b" is not declared`, `warning 4: WSGI0151 WSGIScriptAlias: the process group "b" is not declared`, `warning 5: WSGI0151 WSGIScriptAliasMatch: the process group "c" is not declared`}},
 		{name: "a group belongs to its virtual host", config: `<VirtualHost a>
 ServerName a
 WSGIDaemonProcess g
@@ -104,8 +104,7 @@ WSGIProcessGroup g
 WSGIScriptAlias /x /x process-group=g application-group=%{GLOBAL}
 WSGIImportScript /i.py process-group=g application-group=x
 </VirtualHost>`,
-			want: []string{"warning 3", "warning 4: WSGIScriptAlias: option", `warning 12: WSGI0152 WSGIProcessGroup: the process group "g" belongs to another virtual host, a (line 1`, "warning 12",
-				"error 13: WSGI0152 WSGIScriptAlias", "error 14: WSGI0152 WSGIImportScript", "warning 14"}},
+			want: []string{`warning 12: WSGI0152 WSGIProcessGroup: the process group "g" belongs to another virtual host, a (line 1`, "error 13: WSGI0152 WSGIScriptAlias", "error 14: WSGI0152 WSGIImportScript"}},
 		{name: "shadowed aliases", config: `WSGIScriptAlias /a/b /1
 WSGIScriptAlias /a /2
 WSGIScriptAlias /a/c /3
@@ -122,8 +121,7 @@ WSGIScriptAlias /e /12`,
 				`warning 8: WSGIScriptAliasMatch: "^/x" never`, `warning 12: WSGIScriptAlias: "/e" never gets a request: "/" on line 11`}},
 		{name: "an alias with a slash at its end covers what is below", config: "WSGIScriptAlias /a/ /1/\nWSGIScriptAlias /a/b /2\nWSGIScriptAlias /a /3",
 			want: []string{`warning 2: WSGIScriptAlias: "/a/b" never gets a request: "/a/" on line 1`}},
-		{name: "the main server may name the group of a virtual host, which inherits that", config: "WSGIProcessGroup g\n<VirtualHost a>\nServerName a\nWSGIDaemonProcess g\n</VirtualHost>",
-			want: []string{"warning 1: WSGIProcessGroup: accepted", "warning 4: WSGIDaemonProcess: accepted"}},
+		{name: "the main server may name the group of a virtual host, which inherits that", config: "WSGIProcessGroup g\n<VirtualHost a>\nServerName a\nWSGIDaemonProcess g\n</VirtualHost>"},
 		{name: "aliases hidden by virtual hosts", config: `WSGIScriptAlias /status /1
 WSGIScriptAlias /app /2
 <VirtualHost a>
@@ -165,13 +163,13 @@ WSGIScriptAlias / /x
 		{name: "free threading", facts: map[string]string{"python_version": "3.13t"}, config: "WSGIFreeThreading On\n<WSGIInterpreterOptions application-group=x>\nWSGIFreeThreading On\n</WSGIInterpreterOptions>",
 			want: []string{"warning 1: WSGIFreeThreading: accepted", "warning 3: WSGI0201"}},
 		{name: "chroot needs root", facts: map[string]string{"euid": "1000"}, config: "WSGIDaemonProcess a chroot=/srv user=daemon\nWSGIProcessGroup a",
-			want: []string{"error 1: WSGIDaemonProcess: option 'chroot': it needs an Apache that is started as root", "warning 1: WSGIDaemonProcess: the options 'user'", "warning 2"}},
-		{name: "chroot as root", facts: map[string]string{"euid": "0"}, config: "WSGIDaemonProcess a chroot=/srv user=daemon\nWSGIProcessGroup a", want: []string{"warning 1: WSGIDaemonProcess: accepted", "warning 2"}},
+			want: []string{"error 1: WSGIDaemonProcess: option 'chroot': it needs an Apache that is started as root", "warning 1: WSGIDaemonProcess: the options 'user'"}},
+		{name: "chroot as root", facts: map[string]string{"euid": "0"}, config: "WSGIDaemonProcess a chroot=/srv user=daemon\nWSGIProcessGroup a"},
 		{name: "socket prefix", facts: map[string]string{"server_root": "/no/such/root"}, config: "WSGISocketPrefix run/" + strings.Repeat("x", 90) + "\nWSGIDaemonProcess a\nWSGIProcessGroup a",
-			want: []string{`warning 1: WSGISocketPrefix: the directory "/no/such/root/run" does not exist`, "warning 1: WSGI0064", "warning 1: WSGISocketPrefix: accepted", "warning 2", "warning 3"}},
+			want: []string{`warning 1: WSGISocketPrefix: the directory "/no/such/root/run" does not exist`, "warning 1: WSGI0064"}},
 		{name: "deprecated", config: "WSGIVerboseDebugging On\n<Location />\nWSGIGroupAuthoritative On\n</Location>", want: []string{"notice 1: WSGIVerboseDebugging: it does nothing"}},
 		{name: "restricted to unknown groups", config: "WSGIDaemonProcess aaa\nWSGIProcessGroup aaa\nWSGIRestrictProcess AAA other %{GLOBAL}",
-			want: []string{"warning 1", "warning 2", `warning 3: WSGI0151 WSGIRestrictProcess: the process group "other"`, "warning 3"}},
+			want: []string{`warning 3: WSGI0151 WSGIRestrictProcess: the process group "other"`}},
 	} {
 		r := record(t, c.config)
 		r.Facts = c.facts

@@ -69,6 +69,16 @@ func ignoreFlag(a *arguments, _ *target) {
 	a.warnf(0, "%s", a.directive.Meanwhile)
 }
 
+// ignoreQuietly adds to a reader that what it reads is not needed any more.
+func ignoreQuietly(read func(*arguments, *target)) func(*arguments, *target) {
+	return func(a *arguments, t *target) {
+		read(a, t)
+		if !a.failed && !a.idle {
+			a.noticef(0, "it does nothing and may be removed: %s", a.directive.Meanwhile)
+		}
+	}
+}
+
 func readGroupAuthoritative(a *arguments, _ *target) { a.flag() }
 
 func readVerboseDebugging(a *arguments, _ *target) {
@@ -96,7 +106,6 @@ func readProcessGroup(a *arguments, t *target) {
 	if word, ok := a.single(); ok {
 		t.scope.processGroup = groupNames.read(a, word)
 		a.useGroup(t.scope.processGroup, true)
-		a.idle = t.scope.processGroup.Kind == NameGlobal
 	}
 }
 

@@ -4,7 +4,7 @@ package directives
 var daemonDirectives = []Directive{
 	{
 		Name: "WSGIDaemonProcess", Syntax: "name [option=value ...]", Args: Options, Places: anyServer,
-		Since: "1.x", Merge: Collected, Effect: Later, Meanwhile: "no daemon processes are started",
+		Since: "1.x", Merge: Collected, Effect: Now,
 		Help: "Declare a group of daemon processes",
 		Doc: "The name is unique in the whole configuration. A group declared in a virtual host serves that virtual host and others with the same `ServerName`. " +
 			"Nothing is routed to a group until `WSGIProcessGroup` or an option `process-group=` names it.",
@@ -12,24 +12,26 @@ var daemonDirectives = []Directive{
 	},
 	{
 		Name: "WSGISocketPrefix", Syntax: "path-prefix", Places: mainServer,
-		Default: "Apache's runtime directory and /wsgi", Since: "1.x", Merge: NotMerged, Effect: Later,
+		Default: "Apache's runtime directory and /wsgi", Since: "1.x", Merge: NotMerged, Effect: Now,
 		Help: "Beginning of the names of daemon sockets",
 		Doc:  "Relative to ServerRoot. The directory has to exist, and Apache's children have to be able to enter it.",
 		read: readSocketPrefix,
 	},
 	{
 		Name: "WSGISocketRotation", Syntax: "On|Off", Args: OnOff, Places: mainServer,
-		Default: "On", Since: "4.6.0", Merge: NotMerged, Effect: Later,
-		Help: "Whether each restart takes new socket names",
-		read: readSwitch(func(p *ProcessSettings) *bool { return &p.SocketRotation }),
-		Doc:  "`Off` keeps the names over graceful restarts, so that old children reach the new daemon processes.",
+		Default: "On", Since: "4.6.0", Merge: NotMerged, Effect: Never,
+		Meanwhile: "every start takes new socket names, and after a graceful restart old children still reach the daemon processes of their own configuration",
+		Help:      "Accepted; every start takes new socket names",
+		read:      ignoreQuietly(readSwitch(func(p *ProcessSettings) *bool { return &p.SocketRotation })),
+		Doc:       "Names that stay are not needed: after a graceful restart old children are served by the processes that they know.",
 	},
 	{
 		Name: "WSGIAcceptMutex", Syntax: "default|flock|fcntl|sysvsem|posixsem|pthread", Places: mainServer,
-		Default: "fcntl", Since: "1.x", Merge: NotMerged, Effect: Later,
-		Help: "The lock between the processes of a group",
-		Doc:  "Accepted in any case.",
-		read: readAcceptMutex,
+		Default: "fcntl", Since: "1.x", Merge: NotMerged, Effect: Never,
+		Meanwhile: "there is no lock between the processes of a group",
+		Help:      "Accepted; the processes of a group need no lock",
+		Doc:       "Each process has a socket of its own.",
+		read:      ignoreQuietly(readAcceptMutex),
 	},
 	{
 		Name: "WSGIServerMetrics", Syntax: "On|Off", Args: OnOff, Places: mainServer,

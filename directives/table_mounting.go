@@ -47,14 +47,14 @@ var mountingDirectives = []Directive{
 	},
 	{
 		Name: "WSGIProcessGroup", Syntax: "name | %{GLOBAL} | %{RESOURCE} | %{SERVER} | %{HOST} | %{ENV:variable}", Places: anySection,
-		Default: "%{GLOBAL}", Since: "1.x", Merge: InnermostSet, Effect: Later, Meanwhile: requestsRunEmbedded,
+		Default: "%{GLOBAL}", Since: "1.x", Merge: InnermostSet, Effect: Now,
 		Help: "The daemon process group that runs the application",
 		Doc:  "`%{GLOBAL}` means embedded, in Apache's children. The name of a group that is not declared makes requests fail with 500.",
 		read: readProcessGroup,
 	},
 	{
 		Name: "WSGIRestrictProcess", Syntax: "[name ...]", Args: Words, Places: anySection,
-		Default: "no restriction", Since: "1.x", Merge: InnermostList, Effect: Later,
+		Default: "no restriction", Since: "1.x", Merge: InnermostList, Effect: Now,
 		Help: "The only process groups that requests may use",
 		Doc: "Once set, every WSGI request in its scope is checked, embedded ones too: list `%{GLOBAL}` to allow them. Names compare without regard to case. " +
 			"It bounds what `%{ENV:...}` and dispatch scripts can choose.",

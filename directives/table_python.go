@@ -89,7 +89,7 @@ var pythonDirectives = []Directive{
 	},
 	{
 		Name: "WSGIImportScript", Syntax: "path process-group=name application-group=name", Args: Options, Places: anyServer,
-		Default: "none", Since: "2.0", Merge: Collected, Effect: Later, Meanwhile: "the script is not imported at start",
+		Default: "none", Since: "2.0", Merge: Collected, Effect: Now,
 		Help: "A script to import when a process starts",
 		Doc:  "Both options are required. A daemon process group has to be declared further up.",
 		read: readImportScript,

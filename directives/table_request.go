@@ -39,7 +39,7 @@ var requestDirectives = []Directive{
 	},
 	{
 		Name: "WSGIErrorOverride", Syntax: "On|Off", Args: OnOff, Places: everywhere,
-		Default: "Off", Since: "3.0", Merge: InnermostSet, Effect: Later,
+		Default: "Off", Since: "3.0", Merge: InnermostSet, Effect: Now,
 		Help: "Whether Apache's error pages replace those of the application",
 		Doc:  "In daemon mode only: a response with a status of 400 to 599 is replaced by Apache's `ErrorDocument`.",
 		read: readFlag(func(s *scope) *Tristate { return &s.errorOverride }),

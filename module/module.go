@@ -52,9 +52,21 @@ func Start(recording []byte, facts unsafe.Pointer, ops unsafe.Pointer) (configur
 	child.config = config
 	child.locals.reset()
 	if config.Process.PythonNeeded() {
-		err = startPython(config, (*C.mw_facts)(facts), ops)
+		if err = startPython(config, (*C.mw_facts)(facts), ops); err == nil {
+			importScripts(config.Process.ImportScripts)
+		}
 	}
 	return unsafe.Pointer(compiled), report, err
+}
+
+// importScripts loads what children shall have before the first request: WSGIImportScript, and aliases that name both groups. A
+// failure is logged, and the next script gets its turn.
+func importScripts(scripts []*directives.ImportScript) {
+	for _, script := range scripts {
+		if script.ProcessGroup == "" {
+			interp.ImportScript(script.Path, script.ApplicationGroup, false)
+		}
+	}
 }
 
 // proveRuntime uses the three things that hang for ever when a Go runtime has been copied by fork: a goroutine, a timer and the

@@ -141,9 +141,8 @@ WSGIScriptAlias /directory {{.Apps}}/environ.wsgi
 			{name: "directory", request: get("/directory"), wants: is(groupIs("by-directory"))},
 			{name: "process group GLOBAL", request: get("/process"), wants: is(status(200), str("mod_wsgi.process_group", ""))},
 			{name: "process group GLOBAL by variable", request: get("/process-env"), wants: is(status(200), str("mod_wsgi.process_group", ""))},
-			// These two are 500 as soon as process groups have an effect.
-			{name: "process group unknown", request: get("/process-unknown")},
-			{name: "embedded mode not allowed", request: get("/restricted")},
+			{name: "process group unknown", request: get("/process-unknown"), wants: is(status(500))},
+			{name: "embedded mode not allowed", request: get("/restricted"), wants: is(status(500))},
 			{name: "embedded mode allowed", request: get("/allowed"), embedded: is(status(200)), daemon: is(status(500))},
 		},
 	}.run(t)

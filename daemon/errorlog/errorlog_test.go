@@ -60,6 +60,13 @@ func TestTheManualsFormatLosesWhatHasNoValue(t *testing.T) {
 	}
 }
 
+// Apache writes "x y" then.
+func TestTheMessageIsNeverLost(t *testing.T) {
+	if got, want := render(t, `x a%M%a y %M% %a%M`, Server{}, Error, "message"), "xmessage y messagemessage"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestTheDefaultFormatIsApaches(t *testing.T) {
 	want := fmt.Sprintf("[Tue Nov 03 04:05:06.123456 2026] [wsgi:error] [pid %d:tid %d] message\n", os.Getpid(), unix.Gettid())
 	if got := string(Render(Default().Pieces(Error), Error, at, "message")); mask(got) != mask(want) {

@@ -86,7 +86,7 @@ func (f *Format) Pieces(level Level) []Piece {
 			pieces = append(pieces, i.piece)
 		case skipping:
 		case level < i.least, i.empty && !i.hyphen:
-			pieces, skipping = pieces[:field], true
+			pieces, skipping = withoutField(pieces, field), true
 		case i.empty:
 			pieces = append(pieces, Piece{Text: "-"})
 		default:
@@ -94,6 +94,17 @@ func (f *Format) Pieces(level Level) []Piece {
 		}
 	}
 	return joinTexts(pieces)
+}
+
+// withoutField leaves out what came since the field began. Apache drops even the message; a record that says nothing helps nobody.
+func withoutField(pieces []Piece, field int) []Piece {
+	kept := pieces[:field]
+	for _, p := range pieces[field:] {
+		if p.Kind == KindMessage {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 func joinTexts(pieces []Piece) []Piece {

@@ -177,7 +177,6 @@ func TestAProcessGoesOnIfItsSuccessorsDie(t *testing.T) {
 func TestAProcessThatMustGoIsReplacedBeforeItHasEnded(t *testing.T) {
 	play(t, 1, nil, func(s *stage) {
 		s.process(0).say(daemon.Ready, "")
-		s.after(time.Minute)
 		s.process(0).say(daemon.Ending, "shutdown_signal")
 		s.want(2)
 		s.process(0).wantOrders()

@@ -92,6 +92,8 @@ func (g *group) leave(m *member, ordinary bool) {
 	switch {
 	case g.service():
 		p.retry.returned(now, now.Sub(m.started), ordinary)
+	case m.shutting && !successor && !m.ready.IsZero():
+		// Its own decision, or somebody's who sent it a signal.
 	case successor, m.ready.IsZero(), now.Sub(m.ready) < provenAfter:
 		p.retry.failed(now)
 	}

@@ -89,14 +89,16 @@ func TestStartResponseChecksItsArguments(t *testing.T) {
 			{name: "write without arguments", request: evaluate(`sr("200 OK", [])()`), wants: is(body("TypeError\n"))},
 			{name: "after the commit with exc_info of two", request: raw(`sr("200 OK", [])(b"x");sr("500 Late", [], (1, 2))`), wants: is(bodyHas("x"), cut())},
 			{name: "kept for later", request: evaluate(`kept.update(sr=sr, write=sr("200 OK", []), i=i, e=e, environ=environ)`), wants: is(body("None\n"))},
-			// Under prefork with several children the next request may come to another process.
-			{name: "start_response after its request", request: evaluate(`"sr" in kept and kept["sr"]("200 OK", [])`), wants: is(bodyOneOf("RuntimeError\n", "False\n"))},
-			{name: "write after its request", request: evaluate(`"sr" in kept and kept["write"](b"x")`), wants: is(bodyOneOf("RuntimeError\n", "False\n"))},
-			{name: "input after its request", request: evaluate(`"i" in kept and kept["i"].read();"i" in kept and kept["i"].readline();"i" in kept and next(kept["i"])`), wants: is(bodyOneOf("RuntimeError\nRuntimeError\nRuntimeError\n", "False\nFalse\nFalse\n"))},
-			{name: "errors after its request", request: evaluate(`"e" in kept and kept["e"].write("x\n")`), wants: is(bodyOneOf("RuntimeError\n", "False\n"))},
+			{name: "start_response after its request", request: evaluate(`"sr" in kept and kept["sr"]("200 OK", [])`), wants: is(bodyOneOf("RuntimeError\n", "False\n")), ignore: otherProcess},
+			{name: "write after its request", request: evaluate(`"sr" in kept and kept["write"](b"x")`), wants: is(bodyOneOf("RuntimeError\n", "False\n")), ignore: otherProcess},
+			{name: "input after its request", request: evaluate(`"i" in kept and kept["i"].read();"i" in kept and kept["i"].readline();"i" in kept and next(kept["i"])`), wants: is(bodyOneOf("RuntimeError\nRuntimeError\nRuntimeError\n", "False\nFalse\nFalse\n")), ignore: otherProcess},
+			{name: "errors after its request", request: evaluate(`"e" in kept and kept["e"].write("x\n")`), wants: is(bodyOneOf("RuntimeError\n", "False\n")), ignore: otherProcess},
 		},
 	}.run(t)
 }
+
+// otherProcess is what depends on where the next request comes to, when there are several processes.
+var otherProcess = []string{"body", "header:content-length"}
 
 func bodyOneOf(texts ...string) want {
 	return func(e apachetest.Exchange) string {

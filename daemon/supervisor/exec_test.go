@@ -257,6 +257,9 @@ func TestAProcessGetsExactlyItsDescriptors(t *testing.T) {
 		}
 	}
 	w := a.witness(1, 1)
+	if own := filepath.Base(os.Args[0]); len(w.Name) < 10 || !strings.HasPrefix(own, w.Name) {
+		t.Errorf("its name is %q, want the beginning of %q", w.Name, own)
+	}
 	if w.Descriptors[daemon.ListenerFD] != "/dev/null" || !slices.Equal(w.Arguments, []string{"mod_wsgi-daemon", "serve", "b"}) {
 		t.Errorf("a service process: listener %q, arguments %q", w.Descriptors[daemon.ListenerFD], w.Arguments)
 	}
@@ -411,6 +414,26 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	}
 	// the goroutines that read the ends close their descriptors a moment later
 	waitFor(t, "return to the number of descriptors of before", func() bool { return openDescriptors(t) <= before })
+}
+
+func TestAProgramThatWasReplacedIsStillTheOne(t *testing.T) {
+	folder := t.TempDir()
+	program, link := filepath.Join(folder, "program"), filepath.Join(folder, "link")
+	if err := os.WriteFile(program, nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(program, link); err != nil {
+		t.Fatal(err)
+	}
+	if got := byName(link); got != program {
+		t.Errorf("got %q, want %q", got, program)
+	}
+	if err := os.Remove(program); err != nil {
+		t.Fatal(err)
+	}
+	if got := byName(link); got != link {
+		t.Errorf("after its removal got %q, want %q", got, link)
+	}
 }
 
 func TestASupervisorThatFollowsADeadOneCountsOn(t *testing.T) {

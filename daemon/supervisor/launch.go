@@ -69,7 +69,7 @@ func (l *launcher) spawn(a daemon.Assignment, listener int) (*child, error) {
 		return nil, fmt.Errorf("set up a socket: %w", err)
 	}
 	control := os.NewFile(uintptr(ends[0]), "control")
-	pid, err := syscall.ForkExec(l.program, l.arguments, &syscall.ProcAttr{Env: l.environment,
+	pid, err := syscall.ForkExec(byName(l.program), l.arguments, &syscall.ProcAttr{Env: l.environment,
 		Files: descriptors(l.null, l.null, l.errors, ends[1], l.board, listener, l.recording)})
 	if err != nil {
 		control.Close()
@@ -82,6 +82,22 @@ func (l *launcher) spawn(a daemon.Assignment, listener int) (*child, error) {
 	}
 	_, _ = control.Write(message) // a process that is gone already is reaped soon
 	return &child{handle: handle, control: control}, nil
+}
+
+// byName is the name of the file behind a link of /proc, if that name still means it: tools show processes under the name that was executed.
+func byName(link string) string {
+	name, err := os.Readlink(link)
+	if err != nil {
+		return link
+	}
+	named, err := os.Stat(name)
+	if err != nil {
+		return link
+	}
+	if meant, err := os.Stat(link); err != nil || !os.SameFile(named, meant) {
+		return link
+	}
+	return name
 }
 
 // descriptors are the files of a process, by number.

@@ -45,6 +45,7 @@ type witness struct {
 	Descriptors []string // what each is, by number
 	Inherited   int      // flags of the listener
 	Variable    string
+	Name        string // as tools show it
 }
 
 // serve plays a daemon process. SIGUSR1 makes it due, SIGUSR2 end by itself with status 7; SIGTERM ends it with a notice.
@@ -52,6 +53,9 @@ func serve() int {
 	signals := make(chan os.Signal, 10)
 	signal.Notify(signals, unix.SIGUSR1, unix.SIGUSR2, unix.SIGTERM)
 	w := witness{Pid: os.Getpid(), Arguments: os.Args, Variable: os.Getenv(daemon.StartVariable)}
+	if comm, err := os.ReadFile("/proc/self/comm"); err == nil {
+		w.Name = strings.TrimSpace(string(comm))
+	}
 	w.Inherited, _ = unix.FcntlInt(daemon.ListenerFD, unix.F_GETFL, 0)
 	w.Descriptors = descriptorsOf(10) // before anything is opened
 	control := os.NewFile(daemon.ControlFD, "control")

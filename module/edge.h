@@ -263,6 +263,9 @@ typedef struct mw_exchange {
     size_t unsent;   /* bytes handed to Apache that it may not have sent yet */
 } mw_exchange;
 extern const mw_ops mw_apache_ops;
+extern const mw_ops mw_answer_ops; /* for what a daemon process answers; answer.c: */
+void mw_answer_header(void *transport, const char *name, const char *value);
+int mw_answer_status(int status, const char *const *headers); /* that counts: a header may name another one */
 /* Ends a complete answer. */
 void mw_finish(mw_exchange *exchange);
 /* Ends what the gateway or a daemon process handed over, or fails: what the handler returns. */

@@ -52,6 +52,7 @@ static int inspect(void *transport, int status, const char *const *headers)
 {
     relay *x = transport;
     request_rec *r = x->exchange.r;
+    status = mw_answer_status(status, headers);
     const char *location = local_redirect(status, headers);
     if (location) {
         x->redirect = apr_pstrdup(r->pool, location);
@@ -95,6 +96,7 @@ int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group,
         .write_timeout = apr_time_from_msec(group->response_timeout),
     };
     mwd_report report;
+    call->ops = &mw_answer_ops;
     call->transport = &x.exchange;
     call->native_request = NULL;
     int outcome = mwd_run(&group->way, call, &hooks, apr_time_as_msec(r->server->timeout), &report);

@@ -35,7 +35,7 @@ static struct {
     int control, board;
     int users[2];         /* nobody writes to it: its end tells that every child of this configuration is gone */
     apr_proc_t process;
-    apr_time_t started;
+    apr_time_t repaired;  /* when it was started again last */
 } current;
 
 /* Supervisors of earlier configurations which have not ended. Apache would report their end as that of a "long lost child"; it calls
@@ -167,7 +167,6 @@ static const char *start(apr_pool_t *pool, apr_pool_t *pconf, bool wait)
     const char *path = mw_daemon_path(pool), *reason;
     apr_time_t end = apr_time_now() + apr_time_from_sec(START_SECONDS);
     int ends[2];
-    current.started = apr_time_now();
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return apr_pstrcat(pool, "no socket for it: ", strerror(errno), NULL);
     int failed = move_up(&ends[1]) ? spawn(path, ends[1]) : errno;
@@ -203,11 +202,18 @@ static bool stopping(void)
     return ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_RUN_MPM || (ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING);
 }
 
+/* One that dies at once is not started in a loop. */
+static bool too_early(void)
+{
+    return apr_time_now() - current.repaired < apr_time_from_sec(RESPAWN_SECONDS);
+}
+
 static void start_again(void)
 {
     apr_pool_t *pool;
-    if (current.running || stopping() || apr_time_now() - current.started < apr_time_from_sec(RESPAWN_SECONDS))
+    if (current.running || stopping() || too_early())
         return;
+    current.repaired = apr_time_now();
     apr_pool_create(&pool, current.server->process->pconf);
     start_and_tell(pool, current.server->process->pconf, false);
     apr_pool_destroy(pool);
@@ -226,7 +232,7 @@ static void ended(int reason, void *data, int status)
         return;
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, current.server,
         "the supervisor of daemon processes, process %" APR_PID_T_FMT ", has ended unexpectedly (status %d): it is started again%s", current.process.pid, status,
-        apr_time_now() - current.started < apr_time_from_sec(RESPAWN_SECONDS) ? " in some seconds" : "");
+        too_early() ? " in some seconds" : "");
     start_again();
 }
 
@@ -283,6 +289,7 @@ int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         return OK;
     }
     current.present = true;
+    current.repaired = 0;
     start_and_tell(ptemp, pconf, true);
     apr_pool_cleanup_register(pconf, NULL, leave, apr_pool_cleanup_null); /* after the registration of the process: runs before its */
     return OK;

@@ -289,3 +289,13 @@ const mw_ops mw_apache_ops = {
     .send_file = send_file,
     .log = log_record,
 };
+
+const mw_ops mw_answer_ops = {
+    .read = read_body,
+    .begin = begin,
+    .header = mw_answer_header,
+    .content_length = content_length,
+    .write = write_body,
+    .send_file = send_file,
+    .log = log_record,
+};

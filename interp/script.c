@@ -69,11 +69,19 @@ static int64_t modified(const mw_call *call)
     return missing ? MW_MTIME_UNKNOWN : (int64_t)about.st_mtim.tv_sec * 1000000 + about.st_mtim.tv_nsec / 1000;
 }
 
+/* When the file was changed that the module was loaded from, a borrowed int. NULL while another thread still loads it, and if the script
+ * took it away. */
+static PyObject *loaded_from(mw_request *request, PyObject *module)
+{
+    PyObject *loaded = PyModule_Check(module) ? PyDict_GetItemWithError(PyModule_GetDict(module), request->interp->names.mtime) : NULL;
+    return loaded && PyLong_Check(loaded) ? loaded : NULL;
+}
+
 /* True if the module was loaded completely and, with reloading, from the file as it is now. */
 static bool is_current(mw_request *request, PyObject *module)
 {
-    PyObject *loaded = PyModule_Check(module) ? PyDict_GetItemWithError(PyModule_GetDict(module), request->interp->names.mtime) : NULL;
-    if (!loaded || !PyLong_Check(loaded))
+    PyObject *loaded = loaded_from(request, module);
+    if (!loaded)
         return false;
     int overflow;
     int64_t mtime = PyLong_AsLongLongAndOverflow(loaded, &overflow); /* before the GIL is released: the reference is borrowed */
@@ -188,7 +196,7 @@ PyObject *mw_script_dict(mw_request *request, int *status)
         return NULL;
     }
     bool current = module && is_current(request, module), stale = current && wants_reload(request, module);
-    if (module && (!current || stale) && request->call->flags & MW_CALL_RESTART) {
+    if (module && (!current || stale) && request->call->flags & MW_CALL_RESTART && loaded_from(request, module)) {
         Py_DECREF(module);
         *status = MW_AGAIN;
         return NULL;

@@ -259,6 +259,7 @@ typedef struct mw_exchange {
     int body_status; /* HTTP status that a failure to read the body means, 0 while there is none */
     bool sendfile;   /* WSGIEnableSendfile */
     bool answered;   /* a filter gave another answer (an error, 416): ours is not wanted any more */
+    bool timed_out;  /* the client took nothing of it for too long */
     bool begun;      /* something was handed to Apache: its own error page comes too late */
     size_t unsent;   /* bytes handed to Apache that it may not have sent yet */
 } mw_exchange;

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -40,6 +41,13 @@ func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) 
 		}
 	case 119:
 		f.Op, f.Reason = "finish a request of", "a process of "+group+" broke off in the middle of its answer: "+detail
+	case 120:
+		f.Op, f.Reason = "finish a request of", "the client took no more of the answer in time"
+		if seconds := cmp.Or(limits.ResponseSocketTimeout, limits.SocketTimeout).Seconds(); seconds > 0 {
+			f.Reason += fmt.Sprintf(" (response-socket-timeout=%.0f of %s)", seconds, group)
+		} else {
+			f.Reason += " (Timeout)"
+		}
 	case 124:
 		f.Status = http.StatusServiceUnavailable
 		f.Reason = fmt.Sprintf("%d processes of %s in turn sent it back since the script had changed", 2*limits.Processes+1, group)

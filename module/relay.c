@@ -106,6 +106,8 @@ int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group,
     } else if (x.redirect) {
         return follow(r, x.redirect);
     }
+    if (x.exchange.timed_out)
+        mw_refuse(r, 120, group->way.name); /* only tells: the connection is broken */
     int status = mw_end(&x.exchange, outcome);
     if (x.socket)
         apr_socket_timeout_set(x.socket, x.before);

@@ -136,6 +136,7 @@ static int pass(mw_exchange *x, const char **reason)
         return -1;
     }
     char text[256];
+    x->timed_out = APR_STATUS_IS_TIMEUP(status);
     *reason = status == APR_SUCCESS ? "the client closed the connection" : apr_pstrdup(x->r->pool, apr_strerror(status, text, sizeof text));
     ap_log_rerror(APLOG_MARK, APLOG_TRACE1, status, x->r, "the client is gone");
     return -1;

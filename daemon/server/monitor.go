@@ -28,6 +28,9 @@ func newMonitor(p *process) (*monitor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create an eventfd: %w", err)
 	}
+	if err := keepFromCopies(p.wake, daemon.ControlFD, daemon.ListenerFD); err != nil {
+		return nil, err
+	}
 	return &monitor{process: p, machine: life.New(p.limits(), now()), signals: signals}, nil
 }
 
@@ -57,7 +60,13 @@ func (m *monitor) listen(limit time.Duration) {
 	}
 }
 
-func (m *monitor) happened(event life.Event) { m.carryOut(m.machine.Happened(event, now())) }
+// happened tells the machine. Where there are no requests to finish, what would replace the process stops it.
+func (m *monitor) happened(event life.Event) {
+	if m.process.group.Threads == 0 && (event == life.GracefulAsked || event == life.CPUTimeUsed) {
+		event = life.StopAsked
+	}
+	m.carryOut(m.machine.Happened(event, now()))
+}
 
 func (m *monitor) readSignals() {
 	var numbers [64]byte

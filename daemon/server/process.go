@@ -28,7 +28,8 @@ type process struct {
 
 	mu      sync.Mutex // guards what follows, and the change of stopping
 	serving bool       // request threads run
-	service bool       // SIGTERM ends the script that runs
+	retired bool
+	service bool // SIGTERM ends the script that runs
 }
 
 func newProcess(a daemon.Assignment, config *directives.Config) *process {
@@ -55,8 +56,11 @@ func (p *process) notify(kind daemon.NoticeKind, reason life.Reason) {
 	}
 }
 
-// retire takes the process out of the choice of Apache's children.
+// retire takes the process out of the choice of Apache's children, for good.
 func (p *process) retire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.retired = true
 	p.board.SetState(p.assignment.Slot, p.assignment.Serial, daemon.SlotRetiring)
 }
 
@@ -75,8 +79,12 @@ func (p *process) isServing() bool {
 	return p.serving
 }
 
+// limits of time: a process that only runs scripts has none.
 func (p *process) limits() life.Limits {
 	g := p.group
+	if g.Threads == 0 {
+		return life.Limits{}
+	}
 	return life.Limits{Threads: g.Threads, Request: g.RequestTimeout, Interrupt: g.InterruptTimeout, Startup: g.StartupTimeout,
 		Inactivity: g.InactivityTimeout, Deadlock: g.DeadlockTimeout, RestartInterval: g.RestartInterval,
 		Graceful: g.GracefulTimeout, Eviction: g.EvictionTimeout}

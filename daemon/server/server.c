@@ -60,6 +60,7 @@ void mwd_wake_one(mwd_queue *queue)
 
 static void drop(mwd_connection *c)
 {
+    mwd_disown(c->fd);
     close(c->fd);
     free(c->partial.data);
     free(c);
@@ -97,6 +98,7 @@ static mwd_connection *accept_connection(void)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
     c->fd = fd;
+    mwd_own(fd);
     atomic_fetch_add(&mwd_this.connections, 1);
     if (arm(c, EPOLL_CTL_ADD))
         return c;

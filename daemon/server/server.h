@@ -87,4 +87,11 @@ void mwd_log_write(int level, const char *text, size_t n);
  * status 255: Go's own handlers would swallow the signal there. 0, or an errno. */
 int mwd_signals_catch(const int *signals, size_t n, int fd);
 
+/* descriptors.c. Which descriptors copies of the process, made by fork(), are not to keep. Any thread. Disown one before it is closed. */
+void mwd_own(int fd);
+void mwd_disown(int fd);
+int mwd_close_own_in_copies(void); /* 0, or an errno */
+/* Gives the process the limit of descriptors that it was started with. 0, or an errno. */
+int mwd_restore_descriptor_limit(void);
+
 #endif

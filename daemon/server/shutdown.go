@@ -28,7 +28,9 @@ func (m *monitor) shutDown(a life.Action) {
 		os.Exit(exitFailed)
 	})
 	p.retire()
-	p.notify(daemon.Ending, a.Reason)
+	if p.group.Threads > 0 { // otherwise its successor is to begin when it is gone: its scripts may have to be alone
+		p.notify(daemon.Ending, a.Reason)
+	}
 	p.stopStarting()
 	if a.Stacks {
 		p.logStacks()

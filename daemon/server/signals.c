@@ -26,17 +26,12 @@ static void note(int number)
     errno = before;
 }
 
-static bool of_go(const struct sigaction *action, int number)
-{
-    return caught.handlers_of_go[number] && action->sa_handler == caught.handlers_of_go[number];
-}
-
 /* In a forked copy: what Go would have handled gets its usual meaning again. Only calls what may be called there. */
 static void forget_go(void)
 {
     for (int number = 1; number < NSIG; number++) {
         struct sigaction action;
-        if (sigaction(number, NULL, &action) != 0 || !of_go(&action, number))
+        if (!caught.handlers_of_go[number] || sigaction(number, NULL, &action) != 0 || action.sa_handler != caught.handlers_of_go[number])
             continue;
         memset(&action, 0, sizeof action);
         action.sa_handler = SIG_DFL;

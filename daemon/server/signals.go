@@ -28,6 +28,8 @@ func catchSignals() (int, error) {
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return 0, fmt.Errorf("create a pipe: %w", err)
 	}
+	C.mwd_own(C.int(ends[0]))
+	C.mwd_own(C.int(ends[1]))
 	numbers := []C.int{C.int(unix.SIGHUP), C.int(unix.SIGUSR2)}
 	for signal := range signalEvents {
 		numbers = append(numbers, C.int(signal))

@@ -1,5 +1,14 @@
 package server
 
+/*
+#include <time.h>
+#include "server.h"
+
+static int mwd_set_time_zone(int unused) { (void)unused; tzset(); return 0; }
+static int mwd_restore_limit(int unused) { (void)unused; return mwd_restore_descriptor_limit(); }
+*/
+import "C"
+
 import (
 	"errors"
 	"fmt"
@@ -132,12 +141,16 @@ func (p *process) setUp() error {
 	if failure != nil {
 		return failure
 	}
+	C.mwd_set_time_zone(0) // before a chroot, where there are no time zones
 	warnings, failure := plan.Apply()
 	for _, w := range warnings {
 		logAt(levelWarning, "%v, for process group '%s'", w, p.group.Name)
 	}
 	if failure != nil {
 		return failure
+	}
+	if errno := C.mwd_restore_limit(0); errno != 0 {
+		p.logf(levelInfo, "has Go's limit of open files, not the server's: %v", syscall.Errno(errno))
 	}
 	if plan.Locale != "" && !setLocale(plan.Locale) {
 		logAt(levelWarning, "WSGI0079: the system has no locale %q (locale= of process group '%s'); the inherited one stays", plan.Locale, p.group.Name)

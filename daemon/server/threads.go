@@ -65,10 +65,13 @@ func (p *process) serve() {
 	}
 }
 
-// ready says on the board and to the supervisor that so many requests can be taken.
+// ready says on the board and to the supervisor that so many requests can be taken. p.mu is held.
 func (p *process) ready(permits int) {
-	p.board.SetSlot(p.assignment.Slot, daemon.SlotWord{Serial: p.assignment.Serial, State: daemon.SlotReady, Permits: uint16(permits)},
-		os.Getpid(), permits)
+	state := daemon.SlotReady
+	if p.retired {
+		state = daemon.SlotRetiring
+	}
+	p.board.SetSlot(p.assignment.Slot, daemon.SlotWord{Serial: p.assignment.Serial, State: state, Permits: uint16(permits)}, os.Getpid(), permits)
 	p.board.Wake(p.assignment.Group)
 	p.notify(daemon.Ready, "")
 	p.logf(levelInfo, "is ready, with %d request threads", permits)

@@ -1,8 +1,12 @@
 package servetest
 
 import (
+	"fmt"
+	"os"
+	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"modwsgi/daemon"
 )
@@ -54,4 +58,24 @@ func TestImportedScriptMayFork(t *testing.T) {
 	must(t, p.Expect(daemon.Ready, ""))
 	begun(t, result)
 	answers(t, p, app(t), "done")
+}
+
+func TestCopyDoesNotKeepConnectionsOpen(t *testing.T) {
+	started := flag(t)
+	p := begin(t, "threads=1")
+	must(t, p.Expect(daemon.Ready, ""))
+	call, err := p.Send(app(t, "pid = os.fork()", "if not pid: time.sleep(60)", "with open("+fmt.Sprintf("%q", started+"~")+", 'w') as f: f.write(str(pid))",
+		fmt.Sprintf("os.rename(%q, %q)", started+"~", started), "time.sleep(60)"))
+	must(t, err)
+	begun(t, started)
+	text, err := os.ReadFile(started)
+	must(t, err)
+	pid, err := strconv.Atoi(string(text))
+	must(t, err)
+	defer syscall.Kill(pid, syscall.SIGKILL)
+	p.Signal(syscall.SIGKILL)
+	killed := time.Now()
+	if reply, err := call.Reply(); err == nil || time.Since(killed) > 10*time.Second {
+		t.Errorf("%+v, %v after %v", reply, err, time.Since(killed))
+	}
 }

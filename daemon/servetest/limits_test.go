@@ -240,3 +240,13 @@ func TestCPUTimeLimitReplacesTheProcess(t *testing.T) {
 	}
 	must(t, p.Expect(daemon.Due, "cpu_time_limit"))
 }
+
+func TestScriptThatHangsWhileItIsLoadedIsInterrupted(t *testing.T) {
+	p := begin(t, "threads=1 request-timeout=1 interrupt-timeout=20")
+	must(t, p.Expect(daemon.Ready, ""))
+	reply, err := p.Ask(script(t, "while True: pass"))
+	if err != nil || reply.Status != 504 {
+		t.Fatalf("%+v, %v\n%s", reply, err, p.Log())
+	}
+	answers(t, p, app(t), "done")
+}

@@ -103,7 +103,6 @@ func TestServiceEndsWithItsScripts(t *testing.T) {
 	first, second := flag(t), flag(t)
 	p := begin(t, "threads=0", imports(script(t, create(first), "raise SystemExit")), imports(script(t, create(second))))
 	must(t, p.Expect(daemon.Ready, ""))
-	must(t, p.Expect(daemon.Ending, "shutdown_signal"))
 	must(t, p.ExpectEnd(0))
 	begun(t, first)
 	begun(t, second)
@@ -115,6 +114,7 @@ func TestServiceEndsWithItsScripts(t *testing.T) {
 func TestSIGTERMEndsAService(t *testing.T) {
 	for name, stop := range map[string]func(*Process){
 		"SIGTERM":         func(p *Process) { p.Signal(syscall.SIGTERM) },
+		"SIGUSR1":         func(p *Process) { p.Signal(syscall.SIGUSR1) },
 		"SIGINT":          func(p *Process) { p.Signal(syscall.SIGINT) },
 		"an order":        func(p *Process) { _ = p.Order(daemon.Stop, "shutdown_signal") },
 		"the control end": func(p *Process) { p.Abandon() },

@@ -3,6 +3,7 @@ package servetest
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -180,4 +181,10 @@ func TestLogLevelOfTheServerCounts(t *testing.T) {
 	if p.Log() != "" {
 		t.Errorf("log:\n%s", p.Log())
 	}
+}
+
+func TestLimitOfDescriptorsIsInherited(t *testing.T) {
+	want, err := exec.Command("sh", "-c", "ulimit -Sn").Output() // Go gives programs what it was given itself
+	must(t, err)
+	says(t, "threads=1", "resource.getrlimit(resource.RLIMIT_NOFILE)[0]", strings.TrimSpace(string(want)))
 }

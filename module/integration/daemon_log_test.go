@@ -17,16 +17,16 @@ ErrorLogFormat "[%t] [%-m:%l] [pid %P] [host %v] [client %a] [id %L] %M"
     ErrorLog {{.Root}}/logs/one.log
     WSGIDaemonProcess of-one processes=1 threads=3
     WSGIProcessGroup of-one
-    WSGIScriptAlias / {{.Apps}}/daemon.wsgi
     WSGIScriptAlias /noise {{.Root}}/noise.wsgi
+    WSGIScriptAlias / {{.Apps}}/daemon.wsgi
     LogLevel wsgi:info
 </VirtualHost>
 <VirtualHost *:{{.Port}}>
     ServerName two.test
     ErrorLog {{.Root}}/logs/two.log
     WSGIProcessGroup of-all
-    WSGIScriptAlias / {{.Apps}}/daemon.wsgi
     WSGIScriptAlias /noise {{.Root}}/noise.wsgi
+    WSGIScriptAlias / {{.Apps}}/daemon.wsgi
 </VirtualHost>
 WSGIDaemonProcess of-all processes=1 threads=3
 WSGIApplicationGroup %{GLOBAL}

@@ -42,10 +42,6 @@ static PyObject *format(mw_request *request, PyObject *kind, PyObject *value, Py
 int mw_fail_exception(mw_request *request, int code, int code_if_exit)
 {
     PyObject *kind, *value, *traceback;
-    if (request->interp && request->interp->request_timeout && PyErr_ExceptionMatches(request->interp->request_timeout)) {
-        PyErr_Clear(); /* while a script is loaded; where the request is was logged when it was raised */
-        return 504;
-    }
     if (PyErr_ExceptionMatches(PyExc_SystemExit)) {
         code = code_if_exit;
         if (request->is_program) {

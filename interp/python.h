@@ -270,8 +270,8 @@ char *mw_stacks(void);
 char *mw_stack_of(unsigned long python_id);
 
 /* failure.c: every failure is a WSGI#### code; Go words it and says which HTTP status it means. */
-/* Logs the current exception with its traceback under the code (another one for SystemExit) and clears it; RequestTimeout is 504 and not
- * logged. GIL held; it is released meanwhile. Returns the status. */
+/* Logs the current exception with its traceback under the code (another one for SystemExit) and clears it. GIL held; it is
+ * released meanwhile. Returns the status. */
 int mw_fail_exception(mw_request *request, int code, int code_if_exit);
 /* Logs a failure without an exception; detail may be NULL. Without a transport the codes are those of scripts that no request asks for. No
  * GIL held. Returns the status. */

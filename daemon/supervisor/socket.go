@@ -3,13 +3,16 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"modwsgi/daemon"
 	"modwsgi/daemon/errorlog"
 	"modwsgi/directives"
 )
@@ -108,6 +111,20 @@ func (s *socket) remove() {
 	var now unix.Stat_t
 	if s.file.Ino != 0 && unix.Lstat(s.path, &now) == nil && now.Ino == s.file.Ino && now.Dev == s.file.Dev {
 		_ = unix.Unlink(s.path)
+	}
+}
+
+// removeLeft removes what a supervisor of the same configuration left that was killed: the names of its processes' sockets, up to its last
+// serial. Those processes end by themselves, and nobody connects to them any more.
+func removeLeft(base string, last uint32) {
+	entries, _ := os.ReadDir(filepath.Dir(base)) // what can't be read can't be removed
+	for _, entry := range entries {
+		rest, ok := strings.CutPrefix(entry.Name(), filepath.Base(base)+".")
+		number, isSocket := strings.CutSuffix(rest, ".sock")
+		serial, err := strconv.ParseUint(number, 10, 32)
+		if ok && isSocket && err == nil && uint32(serial) <= last && entry.Type()&fs.ModeSocket != 0 {
+			_ = os.Remove(daemon.SocketPath(base, uint32(serial)))
+		}
 	}
 }
 

@@ -93,6 +93,7 @@ func (s *Supervisor) addGroups(recording []byte, board int, slots []int, serial 
 			socket: socketOptions{owner: -1, sendBuffer: g.SendBufferSize, receiveBuffer: g.ReceiveBufferSize}}
 		if g.Threads > 0 {
 			l.base = daemon.SocketBase(s.config, i)
+			removeLeft(l.base, serial)
 		}
 		made := newGroup(g, i, slots[i], s.board, serial, l, log)
 		if l.socket.owner, err = socketOwner(g, s.config.Facts); err != nil {

@@ -32,6 +32,7 @@ static struct {
     pid_t owner;          /* the parent: children, too, run the cleanups of its pools when they exit */
     server_rec *server;
     bool running, present; /* present: there is a board */
+    bool watched;         /* Apache is to tell of its end */
     int control, board;
     int users[2];         /* nobody writes to it: its end tells that every child of this configuration is gone */
     apr_proc_t process;
@@ -177,6 +178,7 @@ static const char *start(apr_pool_t *pool, apr_pool_t *pconf, bool wait)
     }
     current.control = ends[0];
     current.running = true;
+    current.watched = true;
     apr_proc_other_child_register(&current.process, ended, &current, NULL, pconf);
     reason = send_recording(current.control, end);
     if (!reason && wait)
@@ -222,6 +224,8 @@ static void start_again(void)
 /* Apache's parent met its end. Its processes end by themselves; another one starts new ones. */
 static void ended(int reason, void *data, int status)
 {
+    if (reason == APR_OC_REASON_UNREGISTER) /* by us, or because the pool ends */
+        current.watched = false;
     if (reason != APR_OC_REASON_DEATH && reason != APR_OC_REASON_LOST)
         return;
     apr_proc_other_child_unregister(data);
@@ -258,8 +262,9 @@ static apr_status_t leave(void *nothing)
     if (current.owner != getpid()) /* a child that exits */
         return APR_SUCCESS;
     bool running = current.running;
-    if (running) {
+    if (current.watched) /* not twice: APR would crash. A supervisor that was started again may have been let go before */
         apr_proc_other_child_unregister(&current);
+    if (running) {
         shutdown(current.control, SHUT_RDWR); /* whoever else was forked with a copy of it */
     }
     close_all();

@@ -1,0 +1,70 @@
+package integration
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"modwsgi/module/apachetest"
+)
+
+// Apache's parent and the supervisors that it has started.
+
+func TestTheParentGoesOnAfterItsSupervisorHasDied(t *testing.T) {
+	requireDaemonMode(t)
+	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Prefork} {
+		t.Run(string(mpm), func(t *testing.T) {
+			config := daemonConfig("processes=1 threads=2", mpm, apachetest.Foreground, false)
+			config.Tolerate = killed
+			s := apachetest.Start(t, config)
+			former := waitProcesses(t, s, 1)
+			kill(t, s.Supervisors()[0])
+			former = waitProcesses(t, s, 1, former...)
+			s.Graceful(t)
+			former = waitProcesses(t, s, 1, former...)
+			s.Restart(t)
+			waitProcesses(t, s, 1, former...)
+			answeringProcess(t, s)
+			s.Signal(syscall.SIGTERM)
+			s.WaitStopped(t, 15*time.Second)
+			s.WaitLog(t, "caught SIGTERM, shutting down")
+		})
+	}
+}
+
+// Apache would report the end of an old supervisor as that of a child it does not know.
+func TestOldSupervisorsLeaveWithoutANoise(t *testing.T) {
+	requireDaemonMode(t)
+	forEachMPM(t, func(t *testing.T, mpm apachetest.MPM) {
+		s := apachetest.Start(t, apachetest.Config{MPM: mpm, Conf: daemonApp, Daemon: "processes=1 threads=2"})
+		old := s.Supervisors()
+		// A request keeps an old child, and with it the old supervisor and its process, over two restarts.
+		gate := makeFIFO(t, s)
+		connection := s.Dial(t)
+		connection.Send("GET /hold?" + gate + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+		busy := processAt(t, s, gate)
+		for range 2 {
+			s.Graceful(t)
+			if answer := s.Get(t, "/pid"); answer.Status != 200 || string(answer.Body) == strconv.Itoa(busy) {
+				t.Errorf("process %d is old; the answer: %s", busy, answer)
+			}
+		}
+		if !apachetest.Alive(old[0]) {
+			t.Error("the first supervisor does not wait for a request that still runs")
+		}
+		openGate(t, gate)
+		if answer := connection.Read("GET"); string(answer.Body) != strconv.Itoa(busy) {
+			t.Errorf("the old request: %s", answer)
+		}
+		apachetest.Eventually(t, 10*time.Second, "the first supervisor has gone", func() bool { return !slices.ContainsFunc(old, apachetest.Alive) })
+		s.Graceful(t)
+		for _, text := range []string{"long lost child", "ended unexpectedly"} {
+			if strings.Contains(s.Log(), text) {
+				t.Errorf("the log says %q", text)
+			}
+		}
+	})
+}

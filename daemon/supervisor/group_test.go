@@ -228,6 +228,15 @@ func TestAStuckProcessIsKilled(t *testing.T) {
 			s.process(1).wantKilled(true)
 		})
 	})
+	t.Run("whatever it says meanwhile", func(t *testing.T) {
+		play(t, 1, nil, func(s *stage) {
+			close(s.group.stop)
+			s.after(5 * time.Second)
+			s.process(0).say(daemon.Ending, "shutdown_signal")
+			s.after(2 * time.Second)
+			s.process(0).wantKilled(true)
+		})
+	})
 	t.Run("unless it has all the time it likes", func(t *testing.T) {
 		endless := func(_ *stage, g *directives.DaemonGroup) { g.ShutdownTimeout = 0 }
 		play(t, 1, endless, func(s *stage) {
@@ -329,6 +338,17 @@ func TestServiceProcesses(t *testing.T) {
 			s.process(0).exit(0)
 			s.want(2)
 		})
+	})
+}
+
+func TestAServiceProcessThatEndsIsAloneUntilThen(t *testing.T) {
+	play(t, 1, func(_ *stage, g *directives.DaemonGroup) { g.Threads = 0 }, func(s *stage) {
+		s.after(time.Minute)
+		s.process(0).say(daemon.Ending, "shutdown_signal")
+		s.want(1)
+		s.wantHopeless(false)
+		s.process(0).exit(0)
+		s.want(2)
 	})
 }
 

@@ -87,14 +87,11 @@ func (g *group) ended(m *member, e ending) {
 // leave makes the place of a process free that nobody told to go, and says when the place may be filled again.
 func (g *group) leave(m *member, ordinary bool) {
 	now, p := time.Now(), m.place
-	successor := m == p.successor
 	p.vacate(m)
 	switch {
 	case g.service():
 		p.retry.returned(now, now.Sub(m.started), ordinary)
-	case m.shutting && !successor && !m.ready.IsZero():
-		// Its own decision, or somebody's who sent it a signal.
-	case successor, m.ready.IsZero(), now.Sub(m.ready) < provenAfter:
+	case m.ready.IsZero(), !m.shutting && now.Sub(m.ready) < provenAfter: // one that says that it ends was able to start
 		p.retry.failed(now)
 	}
 }

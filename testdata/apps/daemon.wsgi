@@ -81,10 +81,15 @@ def case_spin(environ, start_response):
 
 
 def case_die(environ, start_response):
-    "Ends its process, by the signal that the query names or with that status."
+    "Ends its process: by a crash, by the signal that the query names, or with that status."
     what = environ["QUERY_STRING"]
     if what.startswith("exit"):
         os._exit(int(what[4:]))
+    if what == "crash":
+        import ctypes
+        ctypes.string_at(0)
+    if what == "abort":
+        os.abort()
     os.kill(os.getpid(), int(what))
     time.sleep(60)
 

@@ -43,7 +43,6 @@ apr_table_t *mw_configuration_facts(apr_pool_t *pool)
     apr_table_setn(facts, "main_pass", ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ? "0" : "1");
     apr_table_setn(facts, "apache_version", apr_psprintf(pool, "%d.%d.%d", v.major, v.minor, v.patch));
     apr_table_setn(facts, "module_version", apr_psprintf(pool, "%d.%d.%d", MW_VERSION_MAJOR, MW_VERSION_MINOR, MW_VERSION_PATCH));
-    apr_table_setn(facts, "module_version", apr_psprintf(pool, "%d.%d.%d", MW_VERSION_MAJOR, MW_VERSION_MINOR, MW_VERSION_PATCH));
     apr_table_setn(facts, "python_version", python_version(pool));
     return facts;
 }

@@ -1,9 +1,6 @@
 /* A request that a daemon process runs, and what becomes of its answer. In C because it is the steady path. */
 #include "edge.h"
 
-#include <mod_core.h>
-
-#include <stdatomic.h>
 #include <string.h>
 
 /* The client calls operations and hooks with the exchange, which comes first. */
@@ -82,7 +79,7 @@ static int follow(request_rec *r, const char *location)
 static bool supervised(void)
 {
     const mwd_board *board = mw_this_child.config->board;
-    return board && *(volatile const uint32_t *)&board->magic == MWD_BOARD_MAGIC;
+    return board && __atomic_load_n(&board->magic, __ATOMIC_ACQUIRE) == MWD_BOARD_MAGIC;
 }
 
 int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call)

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -232,15 +231,11 @@ static const char *start_thread(mwd_worker *w)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    sigset_t all, before;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     bool fits = !mwd_options.stack_size || pthread_attr_setstacksize(&attributes, mwd_options.stack_size) == 0;
-    sigfillset(&all); /* signals are for the main thread; those of a failing instruction can't be blocked */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     atomic_fetch_add(&server.running, 1);
     int failed = fits ? pthread_create(&thread, &attributes, work, w) : EINVAL;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     if (!failed)
         return NULL;

@@ -219,6 +219,15 @@ func (p *Process) ExpectEnd(status int) error {
 	}
 }
 
+// EndedBy is the signal that ended it, 0 if none did.
+func (p *Process) EndedBy() syscall.Signal {
+	<-p.ended
+	if status, ok := p.state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return status.Signal()
+	}
+	return 0
+}
+
 // ExpectLog waits for a text in the log.
 func (p *Process) ExpectLog(text string) error {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {

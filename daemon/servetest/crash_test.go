@@ -45,7 +45,7 @@ func TestCrashInAnImportedScriptEndsTheProcessByItsSignal(t *testing.T) {
 }
 
 func TestFatalSignalThatIsSentEndsTheProcess(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGSEGV, syscall.SIGABRT, syscall.SIGBUS, syscall.SIGQUIT, syscall.SIGALRM} {
+	for _, signal := range []syscall.Signal{syscall.SIGSEGV, syscall.SIGABRT, syscall.SIGBUS, syscall.SIGQUIT} {
 		p := begin(t, "threads=1")
 		must(t, p.Expect(daemon.Ready, ""))
 		p.Signal(signal)

@@ -26,7 +26,7 @@ type process struct {
 // answerer deals with one request on its connection; false closes it.
 type answerer func(c *peer, r *daemon.Request) bool
 
-func newGroup(t *testing.T, l Limits) *Group {
+func newGroup(t testing.TB, l Limits) *Group {
 	t.Helper()
 	if l.Connect == 0 {
 		l.Connect = time.Second

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -51,7 +52,7 @@ func (p *process) notify(kind daemon.NoticeKind, reason life.Reason) {
 	if err == nil {
 		_, err = unix.SendmsgN(daemon.ControlFD, packet, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) { // the supervisor is gone: the monitor knows
 		p.logf(levelWarning, "can't tell the supervisor that it is %s: %v", kind, err)
 	}
 }

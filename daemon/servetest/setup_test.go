@@ -188,3 +188,24 @@ func TestLimitOfDescriptorsIsInherited(t *testing.T) {
 	must(t, err)
 	says(t, "threads=1", "resource.getrlimit(resource.RLIMIT_NOFILE)[0]", strings.TrimSpace(string(want)))
 }
+
+func TestRootDirectoryIsChanged(t *testing.T) {
+	if !rootOnly(t) {
+		return
+	}
+	dir := t.TempDir()
+	must(t, os.Mkdir(dir+"/srv", 0o755))
+	p := begin(t, "threads=1 home=/srv chroot="+dir)
+	must(t, p.Expect(daemon.Ready, ""))
+	root, err := os.Readlink(fmt.Sprintf("/proc/%d/root", p.PID))
+	must(t, err)
+	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", p.PID))
+	must(t, err)
+	if root != dir || cwd != dir+"/srv" {
+		t.Errorf("root %s, working directory %s", root, cwd)
+	}
+	must(t, p.ExpectLog("WSGI0028")) // no Python is there
+	p = begin(t, "threads=1 chroot=/there/is/no/such")
+	must(t, p.ExpectEnd(255))
+	must(t, p.ExpectLog("WSGI0003"))
+}

@@ -22,11 +22,11 @@ WSGIScriptReloading maybe
 WSGIDaemonProcess x treads=1 processes=0`,
 			want: []string{"error 1: WSGIPythonOptimize: takes one", "error 2: WSGIScriptAlias: takes at least two", "error 3: WSGIScriptReloading:",
 				"error 4: WSGIDaemonProcess: unknown option 'treads'; did you mean 'threads'?", "error 4: WSGIDaemonProcess: option 'processes': \"0\" is out of range", "warning 4: WSGIDaemonProcess: nothing uses"}},
-		{name: "a directive without effect yet is named once", config: `WSGIIgnoreActivity On
-WSGIIgnoreActivity On
+		{name: "a directive without effect yet is named once", config: `WSGISlowRequests 5
+WSGISlowRequests 5
 WSGIServerMetrics On
-WSGIIgnoreActivity Off`,
-			want: []string{"warning 1: WSGIIgnoreActivity: accepted and checked, but it has no effect yet in this version (2 occurrences", "warning 3: WSGIServerMetrics: accepted"}},
+WSGISlowRequests 0`,
+			want: []string{"warning 1: WSGISlowRequests: accepted and checked, but it has no effect yet in this version (2 occurrences", "warning 3: WSGIServerMetrics: accepted"}},
 		{name: "an option without effect yet is named once", config: `WSGIDaemonProcess a server-metrics=On
 WSGIDaemonProcess b server-metrics=Off
 WSGIScriptAlias /x /x process-group=a

@@ -46,7 +46,7 @@ var requestDirectives = []Directive{
 	},
 	{
 		Name: "WSGIIgnoreActivity", Syntax: "On|Off", Args: OnOff, Places: everywhere,
-		Default: "Off", Since: "4.5.8", Merge: InnermostSet, Effect: Later,
+		Default: "Off", Since: "4.5.8", Merge: InnermostSet, Effect: Now,
 		Help: "Whether requests leave the inactivity timeout alone",
 		Doc:  "For health checks: with `On` the requests in scope do not keep a daemon process from counting as idle.",
 		read: readFlag(func(s *scope) *Tristate { return &s.ignoreActivity }),

@@ -89,6 +89,7 @@ func compilePlan(c *C.mw_plan, s directives.Settings) {
 	c.reloading, c.chunked = truth(s.ScriptReloading), truth(s.ChunkedRequest)
 	c.pass_authorization, c.sendfile = truth(s.PassAuthorization), truth(s.EnableSendfile)
 	c.pass_request, c.error_override = truth(s.PassApacheRequest), truth(s.ErrorOverride)
+	c.ignore_activity = truth(s.IgnoreActivity)
 	switch s.MapHEADToGET {
 	case directives.HEADOn:
 		c.head = C.MW_ON

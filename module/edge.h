@@ -160,7 +160,7 @@ typedef struct mw_plan {
     int restricted;              /* WSGIRestrictProcess: only these process groups, "" is the embedded mode */
     const char *const *allowed_groups;
     size_t n_allowed_groups;
-    int reloading, chunked, pass_authorization, sendfile, pass_request, error_override;
+    int reloading, chunked, pass_authorization, sendfile, pass_request, error_override, ignore_activity;
     int head; /* WSGIMapHEADToGET: MW_OFF, MW_ON, MW_AUTO */
     int trusted_proxies_set;
     const mw_network *trusted_proxies;

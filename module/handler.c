@@ -164,7 +164,7 @@ static int run(request_rec *r, const mw_plan *plan, const mw_handler_script *han
         .resource = r->filename,
         .script_mtime = handler ? MW_MTIME_UNKNOWN : r->finfo.mtime,
         .content_length = length,
-        .flags = (plan->reloading ? MW_CALL_RELOADING : 0) | (v.https ? MW_CALL_HTTPS : 0) |
+        .flags = (plan->reloading ? MW_CALL_RELOADING : 0) | (plan->ignore_activity ? MW_CALL_UNNOTICED : 0) | (v.https ? MW_CALL_HTTPS : 0) |
             (mw_this_child.multithread ? MW_CALL_MULTITHREAD : 0) | (mw_this_child.multiprocess ? MW_CALL_MULTIPROCESS : 0),
         .environ = (const mw_pair *)v.pairs->elts,
         .n_environ = v.pairs->nelts,

@@ -113,7 +113,13 @@ static double now(void)
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-static void begin(mwd_worker *w, const request *r)
+void mwd_note_activity(const mwd_exchange *x, int64_t now)
+{
+    if (!x->unnoticed)
+        atomic_store_explicit(&mwd_this.active, now, memory_order_relaxed);
+}
+
+static void begin(mwd_worker *w, const request *r, const mwd_exchange *x)
 {
     mwd_watch *watch = w->watch;
     int64_t since = mwd_nanoseconds();
@@ -122,7 +128,7 @@ static void begin(mwd_worker *w, const request *r)
     copy(watch->uri, sizeof watch->uri, uri ? uri : "");
     atomic_fetch_add(&watch->request, 1);
     atomic_store(&watch->since, since);
-    atomic_store(&mwd_this.active, since);
+    mwd_note_activity(x, since);
     if (atomic_fetch_add(&mwd_this.started, 1) == 0)
         mwd_raise_event(MWD_EVENT_FIRST);
 }
@@ -154,10 +160,11 @@ bool mwd_serve_request(mwd_worker *w, mwd_connection *connection, unsigned char 
     }
     if (mwd_options.chroot)
         r.n_environ = strip_root(pairs, r.n_environ);
-    begin(w, &r);
     mwd_exchange x = {
         .worker = w, .connection = connection, .ahead = r.window, .n_ahead = r.n_window, .complete = r.complete,
+        .unnoticed = r.flags & MW_CALL_UNNOTICED,
     };
+    begin(w, &r, &x);
     mw_call call = {
         .ops = &mwd_server_ops,
         .transport = &x,

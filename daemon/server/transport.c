@@ -132,7 +132,7 @@ static int write_body(void *transport, const char *data, size_t n, int flush, co
 {
     mwd_exchange *x = transport;
     mwd_buffer *out = &x->worker->out;
-    atomic_store_explicit(&mwd_this.active, mwd_nanoseconds(), memory_order_relaxed);
+    mwd_note_activity(x, mwd_nanoseconds());
     if (!close_start(x))
         return client_gone(x, reason);
     if (!flush && out->n + n <= MWD_COPIED) {
@@ -260,7 +260,7 @@ static long read_body(void *transport, char *buffer, size_t n, int block, const 
 {
     mwd_exchange *x = transport;
     mwd_worker *w = x->worker;
-    atomic_store_explicit(&mwd_this.active, mwd_nanoseconds(), memory_order_relaxed);
+    mwd_note_activity(x, mwd_nanoseconds());
     if (x->n_ahead > 0)
         return take_ahead(x, buffer, n);
     if (x->complete)

@@ -20,6 +20,7 @@ typedef struct mwd_connection {
 typedef struct mwd_exchange {
     struct mwd_worker *worker;
     mwd_connection *connection;
+    bool unnoticed;       /* what it does is no activity of the process */
     bool begun;           /* START is in worker->out or was sent */
     bool open;            /* START is in worker->out and may still grow */
     bool broken;          /* nothing can be sent any more */
@@ -46,6 +47,7 @@ extern mwd_server_options mwd_options;
 
 int64_t mwd_nanoseconds(void); /* of CLOCK_MONOTONIC */
 void mwd_raise_event(uint32_t event);
+void mwd_note_activity(const struct mwd_exchange *x, int64_t now);
 /* Says something at the level, outside requests. */
 void mwd_say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -66,6 +66,15 @@ func TestAnOldProcessIsReplacedWithoutARequest(t *testing.T) {
 	s.WaitLog(t, "restart-interval")
 }
 
+func TestHealthChecksLeaveAProcessIdle(t *testing.T) {
+	s := lifeServer(t, "processes=1 threads=3 inactivity-timeout=2", "<Location /pid>\nWSGIIgnoreActivity On\n</Location>")
+	former := waitProcesses(t, s, 1)
+	stop := requestContinuouslyOf(t, s, "/pid")
+	defer stop()
+	waitProcesses(t, s, 1, former...)
+	s.WaitLog(t, "inactivity-timeout")
+}
+
 func TestAnIdleProcessIsReplacedOnceItHasServed(t *testing.T) {
 	s := lifeServer(t, "processes=2 threads=3 inactivity-timeout=1", "")
 	former := waitProcesses(t, s, 2)

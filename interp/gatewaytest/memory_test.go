@@ -36,14 +36,15 @@ func probe(t testing.TB) string {
 			t.Fatal(err)
 		}
 		probeScript = directory + "/probe.wsgi"
-		replace(t, probeScript, `
-			import gc, sys
-			def application(environ, start_response):
-				gc.collect()
-				gc.collect()
-				start_response("200 OK", [])
-				return [f"{sys.getallocatedblocks()} {len(gc.get_objects())}".encode()]
-		`)
+		replace(t, probeScript, clearTypeCache+`
+	import gc
+	def application(environ, start_response):
+		clear_type_cache()
+		gc.collect()
+		gc.collect()
+		start_response("200 OK", [])
+		return [f"{sys.getallocatedblocks()} {len(gc.get_objects())}".encode()]
+`)
 	}
 	return probeScript
 }

@@ -27,7 +27,7 @@ help:
 	@echo 'make test     everything that must pass before a commit'
 	@echo 'make soak     1,100 graceful restarts and other long checks'
 	@echo 'make test-trixie  build and test under Debian trixie (Python 3.13); root only  (TRIXIE=/folder RUN=TestName)'
-	@echo 'make leakcheck  200,000 requests of each kind leave references and memory level (ten minutes)  (REQUESTS=20000)'
+	@echo 'make leakcheck  200,000 requests of each kind leave references and memory level (a quarter of an hour)  (REQUESTS=20000)'
 	@echo 'make sanitize  the tests with the C under AddressSanitizer and UBSan  (RUN=TestName)'
 	@echo 'make bench    measure against the classic module, write docs/performance.md'
 	@echo 'make deps     install what is missing (Debian); run and test do this themselves'

@@ -77,7 +77,7 @@ var pythonDirectives = []Directive{
 		Name: "WSGIRestrictSignal", Syntax: "On|Off", Args: OnOff, Places: mainServer, Container: true,
 		Default: "On", Since: "1.x", Merge: NotMerged, Effect: Now,
 		Help: "Whether signal.signal() registers nothing",
-		Doc:  "With `On` the call is logged with a stack trace and has no effect, so that applications leave Apache's signal handlers alone.",
+		Doc:  "With `On` the call has no effect, so that applications leave Apache's signal handlers alone; it is logged with a stack trace at level info.",
 		read: readContainerFlag(func(v *InterpreterValues) *Tristate { return &v.RestrictSignal }),
 	},
 	{

@@ -112,7 +112,7 @@ def shutdown(seconds):
             pass  # closed or replaced by the application
 
 
-def restrict_signals():
+def restrict_signals(inform):
     """Keeps applications from replacing the signal handlers of the server that they live in."""
     import os
     import signal
@@ -125,8 +125,8 @@ def restrict_signals():
             return original(number, handler)
         import traceback
 
-        sys.stderr.write(
-            f"mod_wsgi: signal.signal({number}) was ignored: this process's signals are the server's "
+        inform(
+            f"signal.signal({number}) was ignored: this process's signals are the server's "
             f"(WSGIRestrictSignal Off allows it)\n" + "".join(traceback.format_stack(sys._getframe(1)))
         )
         return handler
@@ -266,7 +266,7 @@ def install(options):
     install_module(options)
     free_children_of_signals()
     if options["restrict_signal"]:
-        restrict_signals()
+        restrict_signals(options["inform"])
     for directories in options["python_path"]:
         extend_path(directories)
     if options["first_path"]:

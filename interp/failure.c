@@ -77,7 +77,7 @@ int mw_fail_exception(mw_request *request, int code, int code_if_exit)
     Py_BEGIN_ALLOW_THREADS
     status = mw_fail(request->call, code, detail);
     if (lines)
-        mw_log_lines(request->call->ops, request->call->transport, lines, n);
+        mw_log_lines(request->call->ops, request->call->transport, MW_LOG_ERR, lines, n);
     Py_END_ALLOW_THREADS
     request->loggers--;
     free(detail);

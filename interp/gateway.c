@@ -120,7 +120,7 @@ static int call_application(mw_request *request, PyObject *application, PyObject
 /* Lets go of everything made for the request; whoever kept a reference finds it closed. */
 static void end(mw_request *request, PyObject *errors)
 {
-    request->thread->request = request->outer;
+    request->thread->request = NULL;
     request->over = true;
     if (request->adapter)
         mw_adapter_expire(request->adapter);
@@ -182,6 +182,7 @@ int mw_run(mw_call *call)
     PyThreadState *outer_state = thread->depth > 0 ? mw_gilstate_state() : NULL;
     int code = 191, status;
     thread->depth++;
+    thread->request = NULL; /* what the script writes while it is loaded must not go through an object of another interpreter */
     request.interp = mw_interp_get(call->application_group, &code);
     if (request.interp && mw_enter(request.interp, thread)) {
         if (thread->depth == 1)
@@ -193,6 +194,7 @@ int mw_run(mw_call *call)
         status = mw_fail(call, code, NULL);
     }
     thread->depth--;
+    thread->request = request.outer;
     if (outer_state)
         mw_gilstate_follow(outer_state);
     const char *reason;

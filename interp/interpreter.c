@@ -124,6 +124,7 @@ static PyObject *bootstrap_options(mw_interp *interp)
         set_option(d, "stderr", mw_log_text(interp, mw_log_new(interp, "<stderr>", NULL))) &&
         set_option(d, "stdout", mw_log_text(interp, mw_log_new(interp, "<stdout>", NULL))) &&
         set_option(d, "explain_refusal", PyCFunction_New(&mw_explain_refusal_method, NULL)) &&
+        set_option(d, "inform", PyCFunction_New(&mw_inform_method, NULL)) &&
         set_option(d, "go_entries", PyCFunction_New(&go_entries_method, NULL)))
         return d;
     Py_XDECREF(d);

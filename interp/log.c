@@ -17,29 +17,34 @@ typedef struct mw_log {
     char line[LINE_MAX_SIZE];
 } mw_log;
 
-void mw_log_lines(const mw_ops *ops, void *transport, const char *text, size_t n)
+void mw_log_lines(const mw_ops *ops, void *transport, int level, const char *text, size_t n)
 {
     for (const char *end = text + n; text < end;) {
         const char *newline = memchr(text, '\n', end - text);
         size_t length = newline ? (size_t)(newline - text) : (size_t)(end - text);
-        ops->log(transport, MW_LOG_ERR, text, length);
+        ops->log(transport, level, text, length);
         text += length + 1;
     }
 }
 
-/* Writes records without the GIL. The bytes must not be this object's own buffer, which others may fill meanwhile. */
-static void emit(mw_log *log, const char *text, size_t n)
+/* Writes records without the GIL, to the request's log or, if that is NULL, the server's. */
+static void write_records(mw_request *request, int level, const char *text, size_t n)
 {
-    mw_request *request = log->request;
     const mw_ops *ops = request ? request->call->ops : mw_this.ops;
     void *transport = request ? request->call->transport : NULL;
     if (request)
         request->loggers++;
     Py_BEGIN_ALLOW_THREADS
-    mw_log_lines(ops, transport, text, n);
+    mw_log_lines(ops, transport, level, text, n);
     Py_END_ALLOW_THREADS
     if (request)
         request->loggers--;
+}
+
+/* The bytes must not be this object's own buffer, which others may fill while the GIL is released. */
+static void emit(mw_log *log, const char *text, size_t n)
+{
+    write_records(log->request, MW_LOG_ERR, text, n);
 }
 
 static void add_to_line(mw_log *log, const char *text, size_t n)
@@ -266,3 +271,18 @@ void mw_log_expire(mw_log *log)
     log->expired = true;
     log->request = NULL;
 }
+
+/* _inform(text): logs something of ours, about what the application does, at info level. For bootstrap.py. */
+static PyObject *inform(PyObject *self, PyObject *text)
+{
+    (void)self;
+    mw_thread *thread = mw_thread_known();
+    PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
+    if (!bytes)
+        return NULL;
+    write_records(thread ? thread->request : NULL, MW_LOG_INFO, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
+    Py_DECREF(bytes);
+    Py_RETURN_NONE;
+}
+
+PyMethodDef mw_inform_method = {"_inform", inform, METH_O, NULL};

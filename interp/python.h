@@ -224,6 +224,7 @@ PyTypeObject *mw_log_type_new(void);
 struct mw_log *mw_log_new(mw_interp *interp, const char *name, mw_request *request); /* new reference; request NULL: by thread */
 PyObject *mw_log_text(mw_interp *interp, struct mw_log *log); /* io.TextIOWrapper over it: new reference */
 void mw_log_expire(struct mw_log *log);                       /* writes what is left of a line; later writes raise */
+extern PyMethodDef mw_inform_method;                          /* for bootstrap.py */
 
 /* output.c: what the application returned. 0 when it was handed over or the client is gone, -1 with an exception. */
 int mw_send_result(mw_request *request, PyObject *result);
@@ -276,8 +277,8 @@ int mw_fail_exception(mw_request *request, int code, int code_if_exit);
 /* Logs a failure without an exception; detail may be NULL. Without a transport the codes are those of scripts that no request asks for. No
  * GIL held. Returns the status. */
 int mw_fail(const mw_call *call, int code, const char *detail);
-/* Logs text line by line at error level; transport NULL: to the server's log. No GIL needed. */
-void mw_log_lines(const mw_ops *ops, void *transport, const char *text, size_t n);
+/* Logs text line by line; transport NULL: to the server's log. No GIL needed. */
+void mw_log_lines(const mw_ops *ops, void *transport, int level, const char *text, size_t n);
 /* One record outside a request, at one of gateway.h's levels. */
 void mw_log_outside(const mw_ops *ops, int level, const char *text);
 /* For bootstrap.py. */

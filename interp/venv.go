@@ -37,7 +37,7 @@ func (s surroundings) examineVenv(f *finding, settings string) {
 	}
 	if len(problems) > 0 {
 		f.odd(code, s.setting+" "+s.home, strings.Join(problems, "; ")+
-			fmt.Sprintf("; make the virtual environment anew: python%s -m venv --clear %s", s.needed, s.home))
+			fmt.Sprintf("; make the virtual environment anew (python%s -m venv --clear %s) and install its packages again", s.needed, s.home))
 	}
 }
 
@@ -45,14 +45,20 @@ func (s surroundings) examineVenv(f *finding, settings string) {
 func (s surroundings) examineVenvPackages(keys map[string]string, note func(int, string, ...any)) {
 	packages := filepath.Join(s.home, "lib", "python"+s.needed.String(), "site-packages")
 	missing := reach(packages, mayRead|maySearch)
-	switch madeBy := venvVersion(keys); {
+	madeBy := venvVersion(keys)
+	foreign := madeBy != "" && !sameVersion(madeBy, s.needed)
+	switch {
+	case missing == nil && foreign:
+		note(99, "its pyvenv.cfg says that Python %s made it, and the module was built for Python %s: sys.executable is another Python than the one that runs", madeBy, s.needed)
 	case missing == nil:
 	case errors.Is(missing.err, fs.ErrPermission):
 		note(102, "its packages can't be imported: %s", missing.text)
-	case madeBy != "" && !sameVersion(madeBy, s.needed):
-		note(99, "it was made by Python %s and the module was built for Python %s, which does not see its packages (there is no %s)", madeBy, s.needed, packages)
+	case foreign:
+		note(99, "it was made by Python %s and the module was built for Python %s, which does not see its packages (there is no %s, as user %s sees it)",
+			madeBy, s.needed, packages, whoami())
 	default:
-		note(99, "it has no packages for Python %s, which the module was built for: there is no %s%s", s.needed, packages, otherVersions(s.home))
+		note(99, "it has no packages for Python %s, which the module was built for: there is no %s, as user %s sees it%s",
+			s.needed, packages, whoami(), otherVersions(s.home))
 	}
 }
 

@@ -69,7 +69,8 @@ type Request struct {
 	Body          []Piece
 	ClientTakes   int64 // with ClientLeaves: bytes before writing fails
 	ClientLeaves  bool
-	WriteGate     int // if > 0: writing waits for a byte out of this descriptor
+	WriteGate     int  // if > 0: writing waits for a byte out of this descriptor
+	Native        bool // the application gets an apache.request_rec
 }
 
 // Answer is what the gateway handed over.
@@ -210,6 +211,9 @@ func (t *Thread) prepare(r *Request) {
 	}
 	call.environ, call.n_environ = &pairs[0], C.size_t(len(r.Environ))
 	t.prepareBody(r)
+	if r.Native {
+		call.native_request = unsafe.Pointer(x)
+	}
 	x.write_gate, x.takes = -1, -1
 	if r.WriteGate > 0 {
 		x.write_gate = C.int(r.WriteGate)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,12 +15,12 @@ type leakKind struct {
 	before, code string
 	result       int // of every request
 	change       func(t testing.TB, r *Request)
-	slow         int // one of this many requests is enough: it does as much as they
+	slow         int // one of this many requests is enough: it starts a process
 }
 
 // leakPrelude is in every script: what the applications of the table are written with.
 const leakPrelude = `
-import gc, io, sys, threading, weakref
+import gc, io, os, signal, subprocess, sys, threading, weakref
 import mod_wsgi
 
 class Closing:
@@ -32,11 +33,24 @@ class BadLookup(Closing):
     @property
     def close(self): raise KeyError("lookup")
 
+class Blocks(list): pass
+
+class Contrary:
+    def __bool__(self): raise KeyError("truth")
+    def __iter__(self): raise KeyError("iteration")
+
 class Descriptor:
     def __init__(self, file): self.file = file
     def read(self, n): return self.file.read(n)
     def fileno(self): return self.file.fileno()
     def tell(self): raise OSError
+
+class Shrinking(Descriptor):
+    def tell(self):
+        os.truncate(self.fileno(), 0)
+        return 0
+    def close(self):
+        self.file.write(b"0123456789"), self.file.close()
 
 def generator(*blocks):
     for block in blocks:
@@ -95,6 +109,11 @@ var leakResponses = []leakKind{
 	{name: "file wrapper, regular file", code: respond(`environ["wsgi.file_wrapper"](open(environ["path"], "rb"))`), change: withFile},
 	{name: "file wrapper, memory", code: respond(`environ["wsgi.file_wrapper"](io.BytesIO(b"a" * 9000))`)},
 	{name: "file wrapper, no position", code: respond(`environ["wsgi.file_wrapper"](Descriptor(open(environ["path"], "rb")))`), change: withFile},
+	{name: "file wrapper with Content-Length", code: `ok(start_response, ("Content-Length", "3"))
+return environ["wsgi.file_wrapper"](open(environ["path"], "rb"))`, change: withFile},
+	{name: "subclass of list", code: respond(`Blocks([b"a", b"b"])`)},
+	{name: "Content-Length and more blocks", code: `ok(start_response, ("Content-Length", "3"))
+return generator(b"ab", b"cd", b"ef")`},
 	{name: "Content-Length", code: `ok(start_response, ("Content-Length", "3"))
 return [b"abcdef"]`},
 	{name: "many headers", code: `ok(start_response, *[("X-%d" % i, "v" * i) for i in range(20)], ("Set-Cookie", "a"), ("Set-Cookie", "b"))
@@ -119,6 +138,14 @@ return late()`},
 				r.Environ = append(r.Environ, fmt.Sprintf("HTTP_X_%d=%d", i, i))
 			}
 		}},
+	{name: "apache.request_rec", code: respond(`[repr(environ["apache.request_rec"]).encode()]`), change: func(_ testing.TB, r *Request) { r.Native = true }},
+	{name: "ignored signal handler", code: respond(`signal.signal(signal.SIGTERM, lambda *_: None) and []`)},
+	{name: "program", code: respond(`subprocess.run(["/bin/true"]) and []`), slow: 10},
+	{name: "fork", code: `pid = os.fork()
+if not pid:
+    os._exit(0)
+os.waitpid(pid, 0)
+return [ok(start_response) and b"a"]`, change: func(_ testing.TB, r *Request) { r.Group = "" }, slow: 10},
 	{name: "body", code: `i = environ["wsgi.input"]
 body = [i.read(0), i.read(2), i.readline(), i.readline(3), *i.readlines(10), next(i), i.read(1), i.read()]
 i.close()
@@ -160,7 +187,7 @@ def work():
     ok(start_response)(b"a")
 thread = threading.Thread(target=work)
 thread.start(), thread.join()
-return said`, change: withBody(Piece{Late, "abcd", 0}), slow: 10},
+return said`, change: withBody(Piece{Late, "abcd", 0})},
 	{name: "reload_required", before: "def reload_required(resource): return False", code: respond(`[b"a"]`), change: reloading},
 	{name: "main interpreter", code: `print("a line", file=environ["wsgi.errors"])
 ok(start_response)
@@ -172,11 +199,12 @@ var leakFailures = []leakKind{
 	{name: "exception with a cause", code: `try:
     1 / 0
 except Exception as problem:
-    raise KeyError("second") from problem`, result: 500, slow: 10},
+    raise KeyError("second") from problem`, result: 500},
 	{name: "exception in a group of lone surrogates", code: `raise ValueError("\ud800")`, result: 500},
 	{name: "exception that can't be shown", before: `class Mute(BaseException):
     def __str__(self): raise KeyError("str")
     __repr__ = __str__`, code: `raise Mute`, result: 500},
+	{name: "KeyboardInterrupt", code: `raise KeyboardInterrupt`, result: 500},
 	{name: "SystemExit", code: `sys.exit(3)`, result: 500},
 	{name: "exception before the first block", code: respond(`generator(KeyError("x"))`), result: 500},
 	{name: "exception after a block", code: respond(`generator(b"a", KeyError("x"))`), result: Cut},
@@ -185,11 +213,20 @@ except Exception as problem:
 	{name: "exception in close()", code: respond(`Closing([b"a"], KeyError("close"))`)},
 	{name: "RequestTimeout in close()", code: respond(`Closing([b"a"], mod_wsgi.RequestTimeout())`)},
 	{name: "exception in the look-up of close()", code: respond(`BadLookup([b"a"])`)},
+	{name: "close that is not callable", before: "class Odd(Closing): close = 7", code: respond(`Odd([b"a"])`)},
+	{name: "exception in __iter__()", code: respond(`Contrary()`), result: 500},
 	{name: "None", code: respond(`None`), result: 500},
 	{name: "str", code: respond(`"text"`), result: 500},
 	{name: "list of str", code: respond(`[b"a", "text"]`), result: 500},
 	{name: "str after a block", code: respond(`generator(b"a", "text")`), result: Cut},
 	{name: "no start_response", code: `return [b"a"]`, result: 500},
+	{name: "no start_response, generator", code: `return Closing([b"", b"a"])`, result: 500},
+	{name: "no start_response, empty generator", code: `return Closing([b""])`, result: 500},
+	{name: "no start_response, file", code: `return environ["wsgi.file_wrapper"](open(environ["path"], "rb"))`, result: 500, change: withFile},
+	{name: "file of text", code: respond(`environ["wsgi.file_wrapper"](io.StringIO("text"))`), result: 500},
+	{name: "file that shrinks", code: respond(`environ["wsgi.file_wrapper"](Shrinking(open(environ["path"], "r+b")))`), result: Cut, change: withFile},
+	{name: "short generator", code: `ok(start_response, ("Content-Length", "3"))
+return generator(b"a", b"b")`, result: Short},
 	{name: "bad Content-Length", code: `ok(start_response, ("Content-Length", "x"))
 return [b"a"]`, result: 500},
 	{name: "short answer", code: `ok(start_response, ("Content-Length", "3"))
@@ -216,7 +253,12 @@ return []`},
 	{name: "what wsgi.input refuses", code: `i = environ["wsgi.input"]
 for method in (i.read, i.readline, i.readlines):
     fails(TypeError, method, "x"), fails(TypeError, method, 1, 2), fails(OverflowError, method, 1 << 70)
-fails(TypeError, environ["wsgi.errors"].buffer.write, 1), fails(TypeError, environ["wsgi.errors"].buffer.writelines, 1)
+ok(start_response)
+return []`},
+	{name: "what wsgi.errors refuses", code: `e = environ["wsgi.errors"]
+fails(TypeError, e.write, b"a"), fails(TypeError, e.buffer.write, 1), fails(TypeError, e.buffer.writelines, 1)
+fails(TypeError, e.buffer.writelines, [b"a", 1]), fails(TypeError, type(e.buffer))
+e.buffer.write("text, which is deprecated\n")
 ok(start_response)
 return []`},
 	{name: "body that can't be read", code: `i = environ["wsgi.input"]
@@ -245,13 +287,18 @@ return []`, change: clientTakes(3)},
 		}
 	}},
 	{name: "script with a syntax error", result: 500, change: script("def application(:")},
-	{name: "script that raises", result: 500, change: script("raise KeyError('loading')"), slow: 10},
-	{name: "script that exits", result: 500, change: script("raise SystemExit(3)"), slow: 10},
-	{name: "script that removes itself", result: 500, change: script("import sys; sys.modules.pop(__name__)"), slow: 10},
-	{name: "reload every time", code: respond(`[b"a"]`), change: changing, slow: 20},
+	{name: "script that raises", result: 500, change: script("raise KeyError('loading')")},
+	{name: "script that exits", result: 500, change: script("raise SystemExit(3)")},
+	{name: "script that removes itself", result: 500, change: script("import sys; sys.modules.pop(__name__)")},
+	{name: "script that replaces itself", result: 500, change: script("import sys; sys.modules[__name__] = 7")},
+	{name: "script that is a folder", result: 500, change: func(t testing.TB, r *Request) { r.Script = t.TempDir() }},
+	{name: "reload every time", code: respond(`[b"a"]`), change: changing},
 	{name: "reload_required that fails", before: `def reload_required(resource): raise KeyError(resource)`, code: respond(`[b"a"]`), change: reloading},
-	{name: "reload_required that is always true", before: `def reload_required(resource): return True`, code: respond(`[b"a"]`), change: reloading, slow: 20},
+	{name: "reload_required without a truth", before: `def reload_required(resource): return Contrary()`, code: respond(`[b"a"]`), change: reloading},
+	{name: "reload_required that is always true", before: `def reload_required(resource): return True`, code: respond(`[b"a"]`), change: reloading},
 }
+
+func leakKinds() []leakKind { return slices.Concat(leakResponses, leakFailures) }
 
 // request makes the kind's request.
 func (k leakKind) request(t testing.TB) *Request {

@@ -87,7 +87,7 @@ for_ever = threading.Event()
 
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/thread":
-        threading.Thread(target=for_ever.wait, name="stubborn one").start()
+        threading.Thread(target=for_ever.wait, name="stubborn one", daemon=False).start()
     if environ["PATH_INFO"] == "/wait":
         open(environ["QUERY_STRING"]).read()
     start_response("200 OK", [("Content-Type", "text/plain")])

@@ -154,6 +154,44 @@ WSGIApplicationGroup %{GLOBAL}
 	}.run(t)
 }
 
+// The outer request runs in another interpreter, whose objects nobody may touch who does not hold its GIL.
+func TestWhatAnIncludedScriptWritesWhileLoadingIsNoRecordOfTheOuterRequest(t *testing.T) {
+	s := apachetest.Start(t, apachetest.Config{
+		Modules: []string{"include", "filter"},
+		Files: map[string]string{
+			"outer.wsgi": `def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])
+    yield b'outer, <!--#include virtual="/inner" -->, '
+    print("the outer one goes on", file=__import__("sys").stderr)
+    yield b'end'
+`,
+			"inner.wsgi": `import sys
+print("the inner one is loaded", file=sys.stderr)
+def application(environ, start_response):
+    print("the inner one runs", file=sys.stderr)
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return [b"inner"]
+`,
+		},
+		Conf: `
+WSGIScriptAlias /outer {{.Root}}/outer.wsgi application-group=outer
+WSGIScriptAlias /inner {{.Root}}/inner.wsgi application-group=inner
+<Location /outer>
+    Options +Includes
+    SetOutputFilter INCLUDES
+</Location>
+`})
+	expectBody(t, s, "/outer", "outer, inner, end")
+	if line := s.WaitLog(t, "the inner one is loaded"); strings.Contains(line, "[client ") {
+		t.Errorf("a record of the server's is said to be of a request:\n%s", line)
+	}
+	for _, text := range []string{"the inner one runs", "the outer one goes on"} {
+		if line := s.WaitLog(t, text); !strings.Contains(line, "[client ") {
+			t.Errorf("a record of a request is said to be the server's:\n%s", line)
+		}
+	}
+}
+
 func TestABlockingInputFilterStopsNobodyElse(t *testing.T) {
 	inSettings(t, both([]apachetest.MPM{apachetest.Event}, manyThreads), blockInAFilter)
 }

@@ -2,8 +2,10 @@ package integration
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -18,6 +20,11 @@ import (
 // What the gateway keeps is counted more exactly in interp/gatewaytest.
 const leakApp = `
 import sys
+
+class Closing:
+    def __iter__(self): return iter([b"a"])
+    def close(self): raise KeyError("close")
+
 def application(environ, start_response):
     what = environ["PATH_INFO"]
     headers = [("Content-Type", "text/plain"), ("X-What", what)]
@@ -36,6 +43,13 @@ def application(environ, start_response):
         return (block for block in (b"a", b"", b"b"))
     if what == "/write":
         write(b"a")
+    if what == "/input":
+        try:
+            return [environ["wsgi.input"].read()]
+        except OSError:
+            return [b"broken"]
+    if what == "/blocks":
+        return (b"x" * 10000 for _ in range(400))
     if what == "/log":
         print("a line", file=environ["wsgi.errors"])
         print("another", file=sys.stderr)
@@ -45,26 +59,48 @@ def application(environ, start_response):
         return [b"x" * 100000]
     if what == "/raises":
         raise KeyError(what)
+    if what == "/exits":
+        sys.exit(3)
+    if what == "/exits-late":
+        write(b"a")
+        sys.exit(3)
+    if what == "/close":
+        return Closing()
+    if what == "/not-found":
+        start_response("404 Not Found", headers, None)
+    if what == "/page":
+        return [b'<!--#include virtual="/list" -->']
+    if what == "/request":
+        assert environ["apache.request_rec"]
     if what == "/raises-late":
         return (block for block in (b"a", "text"))
     return [b"a"]
 `
 
 type leakPath struct {
-	path   string
-	status int
-	body   string // of the request
-	cut    bool   // the answer must not end as it should
+	path    string
+	status  int
+	head    bool   // HEAD instead of GET
+	body    string // of the request, which is a POST then
+	chunked bool   // the request does not say how long its body is
+	missing int    // bytes of the body that never arrive: the client leaves
+	leaves  bool   // the client leaves when the answer begins
+	cut     bool   // the answer must not end as it should
 }
 
 var leakPaths = []leakPath{
-	{path: "/list", status: 200}, {path: "/generator", status: 200}, {path: "/write", status: 200}, {path: "/large", status: 200},
+	{path: "/list", status: 200}, {path: "/list", status: 200, head: true}, {path: "/large", status: 200, head: true}, {path: "/file", status: 200, head: true},
+	{path: "/body", status: 200, body: strings.Repeat("body", 30000), chunked: true}, {path: "/list", status: 200, body: "not read", chunked: true},
+	{path: "/input", body: "begun", missing: 1000}, {path: "/list", body: "begun", missing: 1000}, {path: "/blocks", status: 200, leaves: true}, {path: "/generator", status: 200}, {path: "/write", status: 200}, {path: "/large", status: 200},
 	{path: "/body", status: 200, body: strings.Repeat("body", 3000)}, {path: "/lines", status: 200, body: strings.Repeat("line\n", 50)},
 	{path: "/list", status: 200, body: "not read"}, {path: "/file", status: 200}, {path: "/log", status: 200}, {path: "/redirect", status: 200},
 	{path: "/group-of-its-own/list", status: 200}, {path: "/htaccess/leaks.wsgi", status: 200},
-	{path: "/raises", status: 500}, {path: "/refused", status: 500}, {path: "/no-callable", status: 404}, {path: "/no-script", status: 404},
+	{path: "/close", status: 200}, {path: "/request", status: 200}, {path: "/page", status: 200},
+	{path: "/raises", status: 500}, {path: "/exits", status: 500}, {path: "/error-page/raises", status: 200}, {path: "/broken", status: 500}, {path: "/refused", status: 500}, {path: "/no-callable", status: 404}, {path: "/no-script", status: 404},
+	{path: "/no-chunks", status: 411, body: "of unknown length", chunked: true},
 	{path: "/too-large", status: 413, body: strings.Repeat("x", 2000)}, {path: "/denied", status: 403},
-	{path: "/raises-late", status: 200, cut: true}, {path: "/cut", status: 200, cut: true},
+	{path: "/raises", status: 500, head: true}, {path: "/raises", status: 500, body: "not read"},
+	{path: "/raises-late", status: 200, cut: true}, {path: "/exits-late", status: 200, cut: true}, {path: "/cut", status: 200, cut: true},
 }
 
 const leakConf = `
@@ -72,6 +108,11 @@ MaxKeepAliveRequests 0
 KeepAliveTimeout 60
 WSGIScriptAlias /no-callable {{.Root}}/other.wsgi
 WSGIScriptAlias /no-script {{.Root}}/missing.wsgi
+WSGIScriptAlias /broken {{.Root}}/broken.wsgi
+WSGIScriptAlias /error-page {{.Root}}/leaks.wsgi
+WSGIPassApacheRequest On
+WSGIChunkedRequest On
+WSGIScriptAlias /no-chunks {{.Root}}/leaks.wsgi
 WSGIScriptAlias /group-of-its-own {{.Root}}/leaks.wsgi application-group=own
 WSGIScriptAlias /too-large {{.Root}}/leaks.wsgi
 WSGIScriptAlias /denied {{.Root}}/leaks.wsgi
@@ -80,8 +121,18 @@ WSGIScriptAlias / {{.Root}}/leaks.wsgi
 <Location /too-large>
     LimitRequestBody 1000
 </Location>
+<Location /no-chunks>
+    WSGIChunkedRequest Off
+</Location>
 <Location /denied>
     Require all denied
+</Location>
+<Location /error-page>
+    ErrorDocument 500 /list
+</Location>
+<Location /page>
+    Options +Includes
+    SetOutputFilter INCLUDES
 </Location>
 <Directory {{.Htdocs}}>
     AllowOverride All
@@ -106,9 +157,9 @@ func TestLeakcheckChildrenStayLevel(t *testing.T) {
 			if in.mpm == apachetest.Prefork {
 				connections, tuning = 1, "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nServerLimit 1\nMaxRequestWorkers 1\n"
 			}
-			s := apachetest.Start(t, in.of(apachetest.Config{Tuning: tuning + "MaxConnectionsPerChild 0\n", Conf: leakConf,
+			s := apachetest.Start(t, in.of(apachetest.Config{Tuning: tuning + "MaxConnectionsPerChild 0\n", Conf: leakConf, Modules: []string{"include", "filter"},
 				Files: map[string]string{
-					"leaks.wsgi": leakApp, "other.wsgi": "", "htdocs/leaks.wsgi": leakApp,
+					"leaks.wsgi": leakApp, "other.wsgi": "", "broken.wsgi": "raise KeyError", "htdocs/leaks.wsgi": leakApp,
 					"htdocs/.htaccess": "SetHandler wsgi-script\nWSGICallableObject application\n",
 				}}))
 			resident := func(n int) map[int]int {
@@ -155,11 +206,21 @@ func sendLeakPaths(t *testing.T, s *apachetest.Server, n, connections int) {
 }
 
 func (p leakPath) send(client *http.Client, s *apachetest.Server) error {
-	method := http.MethodGet
-	if p.body != "" {
+	if p.missing > 0 {
+		client.CloseIdleConnections() // under prefork the only child waits for what comes over one
+		return p.breakOff(s)
+	}
+	method, body := http.MethodGet, io.Reader(bytes.NewReader([]byte(p.body)))
+	switch {
+	case p.head:
+		method = http.MethodHead
+	case p.body != "":
 		method = http.MethodPost
 	}
-	request, err := http.NewRequest(method, s.URL(p.path), bytes.NewReader([]byte(p.body)))
+	if p.chunked {
+		body = struct{ io.Reader }{body} // of a length that the client doesn't know
+	}
+	request, err := http.NewRequest(method, s.URL(p.path), body)
 	if err != nil {
 		return err
 	}
@@ -167,7 +228,9 @@ func (p leakPath) send(client *http.Client, s *apachetest.Server) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, answer.Body)
+	if !p.leaves {
+		_, err = io.Copy(io.Discard, answer.Body)
+	}
 	_ = answer.Body.Close()
 	want := p.status
 	if p.path == "/no-callable" && s.Config().Daemon != "" {
@@ -177,4 +240,20 @@ func (p leakPath) send(client *http.Client, s *apachetest.Server) error {
 		return fmt.Errorf("status %d, %v", answer.StatusCode, err)
 	}
 	return nil
+}
+
+// breakOff sends a request without the end of its body once the server wants it, or answers without, and resets the connection.
+func (p leakPath) breakOff(s *apachetest.Server) error {
+	conn, err := net.Dial("tcp", s.Addr())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", p.path, len(p.body)+p.missing)
+	if err == nil {
+		_, err = io.ReadFull(conn, make([]byte, len("HTTP/1.1 100")))
+	}
+	if err == nil {
+		_, err = io.WriteString(conn, p.body)
+	}
+	return errors.Join(err, conn.(*net.TCPConn).SetLinger(0), conn.Close())
 }

@@ -109,10 +109,10 @@ func TestHashSeedMakesHashesRepeatable(t *testing.T) {
 
 func TestIgnoredSignalHandlerIsLoggedWithItsCaller(t *testing.T) {
 	inSettings(t, both([]apachetest.MPM{apachetest.Event}, manyThreads), func(t *testing.T, in setting) {
-		s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Files: map[string]string{"surroundings.wsgi": surroundingsScript}, Conf: "WSGIScriptAlias / {{.Root}}/surroundings.wsgi\n"}))
+		s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, LogLevel: "info", Files: map[string]string{"surroundings.wsgi": surroundingsScript}, Conf: "WSGIScriptAlias / {{.Root}}/surroundings.wsgi\n"}))
 		ask(t, s, "/", "signal.signal(signal.SIGTERM, signal.SIG_DFL)")
-		s.WaitLog(t, `signal.signal\(15\) was ignored.*WSGIRestrictSignal`)
-		s.WaitLog(t, `surroundings.wsgi", line`)
+		s.WaitLog(t, `wsgi:info.*signal.signal\(15\) was ignored.*WSGIRestrictSignal`)
+		s.WaitLog(t, `wsgi:info.*surroundings.wsgi", line`)
 	})
 }
 

@@ -134,9 +134,9 @@ func write(name, text string) func(*testing.T, *apachetest.Server, string) {
 }
 
 func folder(names ...string) func(*testing.T, *apachetest.Server, string) {
-	return func(t *testing.T, s *apachetest.Server, _ string) {
+	return func(t *testing.T, s *apachetest.Server, version string) {
 		for _, name := range names {
-			if err := os.MkdirAll(filepath.Join(s.Root, name), 0o755); err != nil {
+			if err := os.MkdirAll(filepath.Join(s.Root, strings.ReplaceAll(name, "NEEDED", version)), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -214,7 +214,10 @@ var homeCases = []homeCase{
 	{name: "PYTHONHASHSEED", conf: "\n", env: "PYTHONHASHSEED=nonsense", make: folder(), status: 500, says: []string{"WSGI0036", "PYTHONHASHSEED=nonsense"}},
 
 	// Python starts, but not as somebody expects.
-	{name: "venv of another version", make: foreignVenv, status: 200, says: []string{"WSGI0099", "WSGIPythonHome ROOT/home", "made by Python 3.9.2", "built for Python NEEDED", "venv --clear ROOT/home"}},
+	{name: "venv of another version", make: foreignVenv, status: 200, says: []string{"WSGI0099", "WSGIPythonHome ROOT/home", "made by Python 3.9.2", "built for Python NEEDED", "no ROOT/home/lib/pythonNEEDED/site-packages", "user www-data", "pythonNEEDED -m venv --clear ROOT/home"}},
+	{name: "venv of another version with packages for this one", make: sequence(foreignVenv, folder("home/lib/pythonNEEDED/site-packages")), status: 200, says: []string{"WSGI0099", "WSGIPythonHome ROOT/home", "Python 3.9.2 made it", "built for Python NEEDED", "sys.executable is another Python"}},
+	{name: "venv of virtualenv's with another version", make: sequence(foreignVenv, write("home/pyvenv.cfg", "home = /usr/bin\nversion_info = 3.9.2.final.0\n")), status: 200, says: []string{"WSGI0099", "made by Python 3.9.2 and", "built for Python NEEDED"}},
+	{name: "venv of another version that does not say so", make: sequence(foreignVenv, write("home/pyvenv.cfg", "home = /usr/bin\n")), status: 200, says: []string{"WSGI0099", "for Python NEEDED, which the module was built for", "only of Python 3.9", "user www-data"}},
 	{name: "venv whose program is gone", make: sequence(venv, remove("home/bin/python"), link("/no/python", "home/bin/python")), status: 200, says: []string{"WSGI0100", "sys.executable will not run", "there is no /no"}},
 	{name: "venv whose base is gone", make: sequence(venv, write("home/pyvenv.cfg", "home = /no/bin\nversion = NEEDED.1\n")), status: 200, says: []string{"WSGI0100", "there is no /no"}},
 	{name: "venv without home", make: sequence(venv, write("home/pyvenv.cfg", "version = NEEDED.1\n")), status: 200, says: []string{"WSGI0099", "no line 'home ='"}},

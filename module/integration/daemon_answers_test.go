@@ -58,7 +58,6 @@ func answersConfig(conf string) apachetest.Config {
 }
 
 func TestErrorPagesOfApacheReplaceThoseOfTheApplication(t *testing.T) {
-	requireDaemonMode(t)
 	config := answersConfig(`
 ErrorDocument 404 "our own 404"
 <Location /app>
@@ -82,7 +81,6 @@ WSGIScriptAlias /plain {{.Root}}/answers.wsgi
 }
 
 func TestLocalRedirectsAreFollowedWithinTheServer(t *testing.T) {
-	requireDaemonMode(t)
 	pair := apachetest.StartPair(t, answersConfig(""), listed)
 	for _, c := range []testCase{
 		{name: "to a file", request: get("/app/redirect?/static.txt"), wants: is(status(200), body("a static file\n"), header("X-Own"), header("Location"))},
@@ -106,7 +104,6 @@ func TestLocalRedirectsAreFollowedWithinTheServer(t *testing.T) {
 }
 
 func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
-	requireDaemonMode(t)
 	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Prefork} {
 		t.Run(string(mpm), func(t *testing.T) {
 			config := answersConfig("Timeout 300\n")
@@ -131,7 +128,6 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 
 // A supervisor that can't work is not the end of Apache.
 func TestWithoutASupervisorOnlyProcessGroupsFail(t *testing.T) {
-	requireDaemonMode(t)
 	ours := apachetest.Ours()
 	folder := t.TempDir()
 	openUp(t, folder)

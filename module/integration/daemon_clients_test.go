@@ -23,8 +23,7 @@ const (
 )
 
 func TestClientsThatLeaveTakeNothingWithThem(t *testing.T) {
-	requireDaemonMode(t)
-	for _, in := range daemonMode(setting{apachetest.Event, "processes=2 threads=5"}, setting{apachetest.Prefork, "processes=2 threads=4"}) {
+	for _, in := range []setting{{apachetest.Event, "processes=2 threads=5"}, {apachetest.Prefork, "processes=2 threads=4"}} {
 		t.Run(in.String(), func(t *testing.T) {
 			tuning := threadedTuning
 			if in.mpm == apachetest.Prefork { // as many children as clients at once, from the beginning

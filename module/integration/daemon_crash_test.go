@@ -32,7 +32,6 @@ func kill(t *testing.T, pid int) {
 }
 
 func TestAClientSeesThatItsProcessWasKilled(t *testing.T) {
-	requireDaemonMode(t)
 	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Prefork} {
 		t.Run(string(mpm), func(t *testing.T) {
 			config := apachetest.Config{MPM: mpm, Daemon: "processes=2 threads=2", Tolerate: killed, Conf: daemonApp}
@@ -171,7 +170,6 @@ func expectReplacement(t *testing.T, s *apachetest.Server, former []int, victim 
 }
 
 func TestTheSupervisorsDeathIsRepaired(t *testing.T) {
-	requireDaemonMode(t)
 	inSettings(t, sizes, func(t *testing.T, in setting) {
 		s := apachetest.Start(t, in.of(apachetest.Config{Conf: daemonApp, Tolerate: killed}))
 		n := 1 + strings.Count(in.options, "processes=2")
@@ -195,8 +193,7 @@ func TestTheSupervisorsDeathIsRepaired(t *testing.T) {
 }
 
 func TestNothingOutlivesAKilledParent(t *testing.T) {
-	requireDaemonMode(t)
-	for _, in := range slices.Concat(sizes, daemonMode(setting{apachetest.Event, "processes=2 threads=2 shutdown-timeout=0"})) {
+	for _, in := range slices.Concat(sizes, []setting{{apachetest.Event, "processes=2 threads=2 shutdown-timeout=0"}}) {
 		t.Run(in.String(), func(t *testing.T) {
 			s := apachetest.Start(t, in.of(apachetest.Config{Conf: daemonApp, Tolerate: killed}))
 			n := 1 + strings.Count(in.options, "processes=2")
@@ -221,7 +218,6 @@ func TestNothingOutlivesAKilledParent(t *testing.T) {
 
 // A request that never ends holds nothing up, whatever is killed.
 func TestABusyProcessDoesNotOutliveItsParents(t *testing.T) {
-	requireDaemonMode(t)
 	for name, victim := range map[string]func(*apachetest.Server) int{
 		"the supervisor": func(s *apachetest.Server) int { return s.Supervisors()[0] }, "the parent": (*apachetest.Server).Pid,
 	} {

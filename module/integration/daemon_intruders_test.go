@@ -36,7 +36,6 @@ func requestFrame(t *testing.T) string {
 }
 
 func TestGarbageOnASocketIsRefusedAndHurtsNobody(t *testing.T) {
-	requireDaemonMode(t)
 	s := apachetest.Start(t, apachetest.Config{Conf: daemonApp, Daemon: "processes=1 threads=4 socket-timeout=2"})
 	former := waitProcesses(t, s, 1)
 	socket := onlySocket(t, s)
@@ -116,7 +115,6 @@ func closedAfter(t *testing.T, socket, bytes string, closeWrite bool) bool {
 
 // Somebody who connects and says nothing, or half of a frame, keeps no request thread.
 func TestASilentConnectionKeepsNoThread(t *testing.T) {
-	requireDaemonMode(t)
 	s := apachetest.Start(t, apachetest.Config{Conf: daemonApp, Daemon: "processes=1 threads=2 socket-timeout=1"})
 	waitProcesses(t, s, 1)
 	socket := onlySocket(t, s)
@@ -140,7 +138,6 @@ func TestASilentConnectionKeepsNoThread(t *testing.T) {
 }
 
 func TestOtherUsersCannotConnect(t *testing.T) {
-	requireDaemonMode(t)
 	if os.Getuid() != 0 {
 		t.Log("this needs root, who can be another user")
 		return

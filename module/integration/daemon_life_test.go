@@ -17,7 +17,6 @@ import (
 // lifeServer has one group with these options; the rest of the configuration comes after the application's.
 func lifeServer(t *testing.T, options, conf string) *apachetest.Server {
 	t.Helper()
-	requireDaemonMode(t)
 	t.Parallel() // most of the time is waiting
 	return apachetest.Start(t, apachetest.Config{Daemon: options, Conf: daemonApp + conf, Tolerate: killed, LogLevel: "warn wsgi:info", Tuning: threadedTuning})
 }
@@ -123,7 +122,6 @@ func TestAProcessWithARequestThatHangsIsReplaced(t *testing.T) {
 }
 
 func TestAProcessThatLoadsNoScriptIsReplaced(t *testing.T) {
-	requireDaemonMode(t)
 	t.Parallel()
 	s := apachetest.Start(t, apachetest.Config{Daemon: "processes=1 threads=2 startup-timeout=1", LogLevel: "warn wsgi:info",
 		Conf: "WSGIScriptAlias / {{.Root}}/broken.wsgi\n", Files: map[string]string{"broken.wsgi": "raise ValueError('always')\n"}})
@@ -293,7 +291,6 @@ func TestASilentApplicationIsGivenUp(t *testing.T) {
 func TestHowAProcessEndedIsLogged(t *testing.T) {
 	for query, says := range map[string]string{"exit3": "'test'.*status 3", "exit0": "WSGI0146.*'test'", "crash": "'test'.*SIGSEGV", "abort": "'test'.*SIGABRT", "9": "'test'.*SIGKILL"} {
 		t.Run(query, func(t *testing.T) {
-			requireDaemonMode(t)
 			t.Parallel()
 			s := apachetest.Start(t, apachetest.Config{Daemon: "processes=2 threads=2", Conf: daemonApp, Tolerate: []string{"SIGABRT"}})
 			former := waitProcesses(t, s, 2)
@@ -315,7 +312,6 @@ func TestHowAProcessEndedIsLogged(t *testing.T) {
 
 // A group whose processes can't start costs no processor time, and its requests fail in time.
 func TestAGroupThatCannotStartIsTriedAgainSlowly(t *testing.T) {
-	requireDaemonMode(t)
 	t.Parallel()
 	s := apachetest.Start(t, apachetest.Config{Conf: daemonApp, Daemon: "processes=1 threads=2 connect-timeout=2 home={{.Root}}/later"})
 	start := time.Now()
@@ -331,7 +327,6 @@ func TestAGroupThatCannotStartIsTriedAgainSlowly(t *testing.T) {
 }
 
 func TestServiceScriptsRunAndAreStartedAgain(t *testing.T) {
-	requireDaemonMode(t)
 	t.Parallel()
 	s := apachetest.Start(t, apachetest.Config{LogLevel: "warn wsgi:info", Conf: `
 WSGIDaemonProcess service processes=1 threads=0

@@ -48,7 +48,6 @@ def application(environ, start_response):
 `
 
 func TestLogLinesAppearDuringTheirRequestThroughApache(t *testing.T) {
-	requireDaemonMode(t)
 	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Prefork} {
 		t.Run(string(mpm), func(t *testing.T) {
 			s := apachetest.Start(t, apachetest.Config{MPM: mpm, Conf: twoHosts, Files: map[string]string{"noise.wsgi": noiseScript}})
@@ -74,7 +73,6 @@ func TestLogLinesAppearDuringTheirRequestThroughApache(t *testing.T) {
 }
 
 func TestLinesOutsideRequestsGoToTheLogOfTheirGroup(t *testing.T) {
-	requireDaemonMode(t)
 	s := apachetest.Start(t, apachetest.Config{Conf: twoHosts, Files: map[string]string{"noise.wsgi": noiseScript}})
 	for name, file := range map[string]string{"one.test": "one.log", "two.test": "error.log"} { // of-all belongs to the main server
 		mark := s.MarkFile(file)

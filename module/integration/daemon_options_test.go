@@ -15,7 +15,6 @@ import (
 // What the options of WSGIDaemonProcess give a process: reference directives.md, 5.2 and 5.6.
 
 func TestOptionsShapeTheProcess(t *testing.T) {
-	requireDaemonMode(t)
 	other, err := user.Lookup("daemon")
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +85,6 @@ func numbers(t *testing.T, names ...string) string {
 }
 
 func TestDisplayNameIsWhatPsShows(t *testing.T) {
-	requireDaemonMode(t)
 	for option, want := range map[string]string{"display-name=%{GROUP}": "(wsgi:test)", "display-name=\"my application\"": "my application"} {
 		s := apachetest.Start(t, apachetest.Config{Daemon: "processes=2 threads=2 " + option, Conf: daemonApp})
 		for _, pid := range waitProcesses(t, s, 2) {
@@ -98,7 +96,6 @@ func TestDisplayNameIsWhatPsShows(t *testing.T) {
 }
 
 func TestSocketsBelongToApachesUser(t *testing.T) {
-	requireDaemonMode(t)
 	for _, c := range []struct{ option, owner string }{{"", "www-data"}, {"socket-user=daemon", "daemon"}} {
 		if os.Getuid() != 0 {
 			continue
@@ -121,7 +118,6 @@ func TestSocketsBelongToApachesUser(t *testing.T) {
 }
 
 func TestUnknownLocaleIsLoggedAndIgnored(t *testing.T) {
-	requireDaemonMode(t)
 	s := apachetest.Start(t, apachetest.Config{Daemon: "processes=1 locale=xx_YY.nonsense", Conf: daemonApp})
 	s.WaitLog(t, "WSGI0079.*xx_YY.nonsense")
 	if r := s.Get(t, "/pid"); r.Status != 200 {
@@ -130,7 +126,6 @@ func TestUnknownLocaleIsLoggedAndIgnored(t *testing.T) {
 }
 
 func TestHeaderLinesOfAnAnswerAreLimited(t *testing.T) {
-	requireDaemonMode(t)
 	script := `def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("X-Long", "x" * int(environ["QUERY_STRING"]))])
     return [b"short"]
@@ -151,7 +146,6 @@ func TestHeaderLinesOfAnAnswerAreLimited(t *testing.T) {
 
 // python-home of a group, and that of the server for a group without.
 func TestAGroupHasItsOwnPythonHome(t *testing.T) {
-	requireDaemonMode(t)
 	for name, c := range map[string]struct{ options, conf string }{
 		"of the group":  {"processes=1 python-home={{.Root}}/home", "\n"},
 		"of the server": {"processes=1", ""},
@@ -168,7 +162,6 @@ func TestAGroupHasItsOwnPythonHome(t *testing.T) {
 }
 
 func TestAGroupWhoseHomeIsWrongAnswers500AndSaysWhy(t *testing.T) {
-	requireDaemonMode(t)
 	s := newHomeServer(t, apachetest.Config{Daemon: "processes=1 python-home={{.Root}}/home", Conf: "WSGIRestrictEmbedded On\n"})
 	folder("home")(t, s, "")
 	s.Start(t)
@@ -181,7 +174,6 @@ func TestAGroupWhoseHomeIsWrongAnswers500AndSaysWhy(t *testing.T) {
 }
 
 func TestScriptsThatAreImportedFirstAreReadyForTheFirstRequest(t *testing.T) {
-	requireDaemonMode(t)
 	script := `import os, threading, time
 main = threading.current_thread() is threading.main_thread()
 time.sleep(0.5)

@@ -14,7 +14,6 @@ import (
 // Apache's parent and the supervisors that it has started.
 
 func TestTheParentGoesOnAfterItsSupervisorHasDied(t *testing.T) {
-	requireDaemonMode(t)
 	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Prefork} {
 		t.Run(string(mpm), func(t *testing.T) {
 			config := daemonConfig("processes=1 threads=2", mpm, apachetest.Foreground, false)
@@ -37,7 +36,6 @@ func TestTheParentGoesOnAfterItsSupervisorHasDied(t *testing.T) {
 
 // Apache would report the end of an old supervisor as that of a child it does not know.
 func TestOldSupervisorsLeaveWithoutANoise(t *testing.T) {
-	requireDaemonMode(t)
 	forEachMPM(t, func(t *testing.T, mpm apachetest.MPM) {
 		s := apachetest.Start(t, apachetest.Config{MPM: mpm, Conf: daemonApp, Daemon: "processes=1 threads=2"})
 		old := s.Supervisors()

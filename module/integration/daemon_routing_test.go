@@ -94,7 +94,6 @@ WSGIHandlerScript plain-handler {{.Root}}/who.wsgi
 `
 
 func TestProcessGroupInEveryForm(t *testing.T) {
-	requireDaemonMode(t)
 	group := func(name string) []apachetest.Header { return []apachetest.Header{hd("X-Group", name)} }
 	compareRouting(t, "routing", apachetest.Config{Modules: []string{"setenvif"}, Conf: namesConf}, []testCase{
 		{name: "none", request: get("/embedded"), wants: is(runs("embedded"))},
@@ -142,7 +141,6 @@ WSGIRestrictProcess ALPHA
 `
 
 func TestProcessGroupsCanBeRestricted(t *testing.T) {
-	requireDaemonMode(t)
 	compareRouting(t, "restrict", apachetest.Config{Modules: []string{"setenvif"}, Conf: restrictConf}, []testCase{
 		{name: "listed in another case", request: get("/alpha"), wants: is(runs("alpha"))},
 		{name: "not listed", request: get("/beta"), wants: is(status(500))},
@@ -180,7 +178,6 @@ WSGIScriptAlias / {{.Root}}/who.wsgi
 `
 
 func TestGroupsBelongToTheirVirtualHost(t *testing.T) {
-	requireDaemonMode(t)
 	to := func(hostName, group string) apachetest.Request {
 		return apachetest.Request{Host: hostName, Headers: []apachetest.Header{hd("X-Group", group)}}
 	}
@@ -210,7 +207,6 @@ func TestGroupsBelongToTheirVirtualHost(t *testing.T) {
 }
 
 func TestRefusedRoutesAreLoggedWithTheirCodes(t *testing.T) {
-	requireDaemonMode(t)
 	s := apachetest.Start(t, apachetest.Config{
 		Modules: []string{"setenvif"}, Conf: restrictConf + "WSGIScriptAlias /unknown {{.Root}}/who.wsgi process-group=gamma\n<Location /unknown>\nWSGIRestrictProcess gamma\n</Location>\n",
 		Files: map[string]string{"who.wsgi": whoScript},
@@ -239,7 +235,6 @@ const (
 )
 
 func TestOnlyScriptsOfTheirOwnerRun(t *testing.T) {
-	requireDaemonMode(t)
 	if os.Getuid() != 0 {
 		t.Skip("only root can give files away")
 	}
@@ -307,7 +302,6 @@ func give(t *testing.T, path string, uid, gid int, mode os.FileMode) {
 // ---- Examples of the configuration guidelines ----
 
 func TestTwoVirtualHostsRunAsUsersOfTheirOwn(t *testing.T) {
-	requireDaemonMode(t)
 	root := os.Getuid() == 0
 	as := func(group string, uid, gid int) want {
 		if !root {
@@ -339,7 +333,6 @@ func TestTwoVirtualHostsRunAsUsersOfTheirOwn(t *testing.T) {
 }
 
 func TestDatabaseChoosesTheProcessGroup(t *testing.T) {
-	requireDaemonMode(t)
 	folder := t.TempDir()
 	if err := os.Chmod(folder, 0o755); err != nil {
 		t.Fatal(err)

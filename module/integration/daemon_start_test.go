@@ -22,14 +22,6 @@ func daemonConfig(options string, mpm apachetest.MPM, mode apachetest.Mode, ordi
 	}
 }
 
-// requireDaemonMode is how a test says that it is about nothing else.
-func requireDaemonMode(t *testing.T) {
-	t.Helper()
-	if len(sizes) == 0 {
-		t.Skip("there is no daemon mode yet")
-	}
-}
-
 // answeringProcess is the id of the daemon process that answers a request.
 func answeringProcess(t *testing.T, s *apachetest.Server) int {
 	t.Helper()
@@ -55,7 +47,6 @@ func waitProcesses(t *testing.T, s *apachetest.Server, n int, former ...int) []i
 }
 
 func TestDaemonProcessesComeAndGoWithTheServer(t *testing.T) {
-	requireDaemonMode(t)
 	forEachMPM(t, func(t *testing.T, mpm apachetest.MPM) {
 		forEachUser(t, func(t *testing.T, ordinaryUser bool) {
 			for _, mode := range []apachetest.Mode{apachetest.Foreground, apachetest.Daemonized} {
@@ -92,7 +83,6 @@ func TestDaemonProcessesComeAndGoWithTheServer(t *testing.T) {
 }
 
 func TestNoPythonRunsAsRoot(t *testing.T) {
-	requireDaemonMode(t)
 	s := apachetest.Start(t, daemonConfig("processes=2 threads=2", apachetest.Event, apachetest.Foreground, false))
 	for _, pid := range waitProcesses(t, s, 2) {
 		for _, key := range []string{"Uid:", "Gid:"} {
@@ -127,7 +117,6 @@ func statusLine(t *testing.T, pid int, key string) string {
 
 // Unlike the classic module, which answers some requests of that moment with 503.
 func TestGracefulRestartsFailNoRequestOfAGroup(t *testing.T) {
-	requireDaemonMode(t)
 	inSettings(t, sizes, func(t *testing.T, in setting) {
 		s := apachetest.Start(t, in.of(daemonConfig("", "", apachetest.Daemonized, false)))
 		stop := requestContinuously(t, s)

@@ -20,7 +20,6 @@ import (
 const daemonApp = "WSGIScriptAlias / {{.Apps}}/daemon.wsgi\nWSGIApplicationGroup %{GLOBAL}\n"
 
 func TestAnApplicationMayAnswerBeforeItReads(t *testing.T) {
-	requireDaemonMode(t)
 	const size = 50
 	inSettings(t, sizes, func(t *testing.T, in setting) {
 		s := apachetest.Start(t, in.of(apachetest.Config{Conf: daemonApp + "LimitRequestBody 0\n", OneChild: true}))
@@ -70,7 +69,6 @@ func exchangeAtOnce(t *testing.T, s *apachetest.Server, target string, size int)
 
 // Files leave through Apache: the process hands their descriptor over and has nothing more to do with them.
 func TestAFileNeedsNoProcessWhileItIsSent(t *testing.T) {
-	requireDaemonMode(t)
 	inSettings(t, oneThread, func(t *testing.T, in setting) {
 		s := apachetest.Start(t, setting{apachetest.Event, in.options}.of(apachetest.Config{
 			Conf:  "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias /big {{.Root}}/big.wsgi\nWSGIScriptAlias / {{.Apps}}/daemon.wsgi\n",

@@ -65,7 +65,7 @@ func (g group) run(t *testing.T) {
 // daemonSettings are all sizes of a process group for a thorough group, the largest for one that runs under one MPM, and otherwise
 // two that have nothing in common.
 func (g group) daemonSettings() []setting {
-	if g.thorough || len(sizes) == 0 {
+	if g.thorough {
 		return sizes
 	}
 	if g.mpms != nil {

@@ -16,7 +16,7 @@ import (
 // status, and the same answer from both.
 
 // realSettings are where they run: embedded, and in a group of two processes and in one of one thread.
-var realSettings = both(apachetest.MPMs, sizes[:len(sizes)/2])
+var realSettings = both(apachetest.MPMs, sizes[:2])
 
 func startBoth(t *testing.T, in setting, c apachetest.Config, prepare func(*apachetest.Server)) (ours, classic *visitor) {
 	t.Helper()

@@ -1,7 +1,7 @@
 package integration
 
 import (
-	"os"
+	"slices"
 	"testing"
 
 	"modwsgi/module/apachetest"
@@ -36,25 +36,17 @@ func embedded(mpms ...apachetest.MPM) []setting {
 }
 
 // sizes are process groups, two and two of which have nothing in common.
-var sizes = daemonMode(
-	setting{apachetest.Event, "processes=2 threads=15"}, setting{apachetest.Prefork, "processes=1 threads=1"},
-	setting{apachetest.Event, "processes=1 threads=1"}, setting{apachetest.Prefork, "processes=2 threads=15"},
-)
+var sizes = []setting{
+	{apachetest.Event, "processes=2 threads=15"}, {apachetest.Prefork, "processes=1 threads=1"},
+	{apachetest.Event, "processes=1 threads=1"}, {apachetest.Prefork, "processes=2 threads=15"},
+}
 
 // Process groups of one process, for applications that keep state.
 var (
-	manyThreads = daemonMode(setting{apachetest.Event, "processes=1 threads=15"})
-	oneThread   = daemonMode(setting{apachetest.Prefork, "processes=1 threads=1"})
-	singles     = append(manyThreads[:len(manyThreads):len(manyThreads)], oneThread...)
+	manyThreads = []setting{{apachetest.Event, "processes=1 threads=15"}}
+	oneThread   = []setting{{apachetest.Prefork, "processes=1 threads=1"}}
+	singles     = slices.Concat(manyThreads, oneThread)
 )
-
-// daemonMode is empty as long as there is none.
-func daemonMode(settings ...setting) []setting {
-	if os.Getenv("MODWSGI_DAEMON_MODE") == "" {
-		return nil
-	}
-	return settings
-}
 
 // both are embedded mode under some MPMs, and process groups.
 func both(mpms []apachetest.MPM, groups []setting) []setting {

@@ -85,11 +85,11 @@ func TestDaemonProcessesComeAndGoWithTheServer(t *testing.T) {
 func TestNoPythonRunsAsRoot(t *testing.T) {
 	s := apachetest.Start(t, daemonConfig("processes=2 threads=2", apachetest.Event, apachetest.Foreground, false))
 	for _, pid := range waitProcesses(t, s, 2) {
-		for _, key := range []string{"Uid:", "Gid:"} {
-			ids := strings.Fields(statusLine(t, pid, key))
-			if os.Getuid() == 0 && slices.Contains(ids, "0") || len(slices.Compact(ids)) != 1 {
-				t.Errorf("process %d has %s %v", pid, key, ids)
-			}
+		for _, key := range []string{"Uid:", "Gid:"} { // real, effective, saved, of the file system
+			apachetest.Eventually(t, 10*time.Second, fmt.Sprintf("process %d has left root", pid), func() bool {
+				ids := strings.Fields(statusLine(t, pid, key))
+				return (os.Getuid() != 0 || !slices.Contains(ids, "0")) && len(slices.Compact(ids)) == 1
+			})
 		}
 	}
 	for _, pid := range s.Supervisors() {
@@ -117,7 +117,7 @@ func statusLine(t *testing.T, pid int, key string) string {
 
 // Unlike the classic module, which answers some requests of that moment with 503.
 func TestGracefulRestartsFailNoRequestOfAGroup(t *testing.T) {
-	inSettings(t, sizes, func(t *testing.T, in setting) {
+	inSettings(t, sizes[:2], func(t *testing.T, in setting) {
 		s := apachetest.Start(t, in.of(daemonConfig("", "", apachetest.Daemonized, false)))
 		stop := requestContinuously(t, s)
 		defer stop()

@@ -80,7 +80,8 @@ func (p *process) waitForEvent() {
 	}
 }
 
-// stopPython runs the applications' exit functions. A stuck lock is not waited for: shutdown-timeout may be unlimited.
+// stopPython waits for the applications' threads and runs their exit functions. Threads get nine tenths of the time, so that there is some left
+// for the functions, and to name those that overstay. A stuck lock is not waited for: shutdown-timeout may be unlimited.
 func (p *process) stopPython(reason life.Reason, limit time.Duration) {
 	if !p.config.Process.DestroyInterpreter {
 		return
@@ -88,7 +89,7 @@ func (p *process) stopPython(reason life.Reason, limit time.Duration) {
 	if reason == life.DeadlockTimeout {
 		limit = min(limit, 5*time.Second)
 	}
-	if !interp.Stop(limit) {
+	if !interp.Stop(limit * 9 / 10) {
 		p.logf(levelInfo, "does not wait for exit functions any longer")
 	}
 }

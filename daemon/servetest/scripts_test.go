@@ -151,7 +151,7 @@ func TestServiceMayHaveItsOwnSignalHandlers(t *testing.T) {
 
 func TestServiceThatDoesNotEndIsEnded(t *testing.T) {
 	started := flag(t)
-	p := begin(t, "threads=0 shutdown-timeout=1", imports(script(t, "import time", create(started), "while True:", "    try:", "        time.sleep(60)",
+	p := begin(t, "threads=0 shutdown-timeout=1", imports(script(t, "import time", "while True:", "    try:", "        "+create(started), "        time.sleep(60)",
 		"    except BaseException: pass")))
 	must(t, p.Expect(daemon.Ready, ""))
 	begun(t, started)

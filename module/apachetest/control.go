@@ -25,6 +25,7 @@ func (s *Server) Graceful(t testing.TB) {
 // Restart replaces the children at once (SIGHUP), and waits until the new ones can be reached.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
+	s.settle() // the parent sends its children SIGTERM
 	s.restart(t, syscall.SIGHUP)
 }
 

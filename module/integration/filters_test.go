@@ -137,7 +137,7 @@ func TestAnApplicationMayBeIncludedInAnothersAnswer(t *testing.T) {
 	inner := strings.Repeat("i", 300)
 	group{
 		name:     "includes",
-		oursOnly: true, // the classic module's process crashes, in the first case just before the end of its answer (D27)
+		oursOnly: true, // the classic module's process crashes, in the first case before the end of its answer
 		config: apachetest.Config{
 			Modules: []string{"include", "filter"},
 			Files:   map[string]string{"shapes.wsgi": shapesScript},

@@ -134,8 +134,10 @@ func decodedBody(text string) want {
 }
 
 func TestAnApplicationMayBeIncludedInAnothersAnswer(t *testing.T) {
+	inner := strings.Repeat("i", 300)
 	group{
-		name: "includes",
+		name:     "includes",
+		oursOnly: true, // the classic module's process crashes, in the first case before the end of its answer
 		config: apachetest.Config{
 			Modules: []string{"include", "filter"},
 			Files:   map[string]string{"shapes.wsgi": shapesScript},
@@ -148,8 +150,8 @@ WSGIApplicationGroup %{GLOBAL}
 </Location>
 `},
 		cases: []testCase{
-			{name: "twice", request: get("/shapes/outer"), wants: is(status(200))},
-			{name: "one that fails", request: get("/shapes/failing"), wants: is(status(200), bodyHas("before ["), bodyHas(" after")), oursOnly: true}, // the classic module crashes
+			{name: "twice", request: get("/shapes/outer"), wants: is(status(200), body("before "+inner+" between "+inner+" after "+strings.Repeat("o", 200)))},
+			{name: "one that fails", request: get("/shapes/failing"), wants: is(status(200), bodyHas("before ["), bodyHas(" after"))},
 		},
 	}.run(t)
 }

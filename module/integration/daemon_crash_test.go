@@ -216,6 +216,38 @@ func TestNothingOutlivesAKilledParent(t *testing.T) {
 	}
 }
 
+// A child of Apache's that is killed takes the places of its requests with it, but not for good.
+func TestKilledChildrenLeaveAllThreadsToOthers(t *testing.T) {
+	inSettings(t, sizes[2:], func(t *testing.T, in setting) {
+		t.Parallel() // Apache looks once a second whether a child is missing
+		tuning, processes, threads := threadedTuning, 1, 1
+		if in.mpm == apachetest.Prefork {
+			tuning, processes, threads = preforkTuning, 2, 15
+		}
+		s := apachetest.Start(t, in.of(apachetest.Config{Conf: daemonApp, Tolerate: killed, Tuning: tuning}))
+		former := waitProcesses(t, s, processes)
+		for range 4 {
+			gate := makeFIFO(t, s)
+			c := s.Dial(t)
+			c.Send("GET /hold?" + gate + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			open := holdGate(t, gate)
+			children := s.Children()
+			for _, child := range children {
+				kill(t, child)
+			}
+			open()
+			apachetest.Eventually(t, 20*time.Second, "Apache has other children", func() bool {
+				now := s.Children()
+				return len(now) > 0 && !slices.ContainsFunc(now, func(pid int) bool { return slices.Contains(children, pid) })
+			})
+		}
+		expectAllThreads(t, s, min(processes*threads, 20)) // there are 20 children under prefork
+		if now := s.DaemonProcesses(); !slices.Equal(now, former) {
+			t.Errorf("processes before %v, now %v", former, now)
+		}
+	})
+}
+
 // A request that never ends holds nothing up, whatever is killed.
 func TestABusyProcessDoesNotOutliveItsParents(t *testing.T) {
 	for name, victim := range map[string]func(*apachetest.Server) int{

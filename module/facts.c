@@ -49,15 +49,31 @@ apr_table_t *mw_configuration_facts(apr_pool_t *pool)
 
 /* ---- What is known in post_config only, once logs are open and the process is the one that stays ---- */
 
-/* The arguments of the main server's ErrorLogFormat, NULL if there is none. Apache keeps it parsed only; <IfModule> and the like are
- * resolved in its tree. The formats of connections and requests begin with a word that says so. */
-static const char *error_log_format(void)
+/* The last ErrorLogFormat of a server among its directives, NULL if it has none. Apache keeps it parsed only; <IfModule> and the like are
+ * resolved in its tree. The formats of connections and requests, which begin with a word that says so, are not for lines that belong to neither. */
+static const char *error_log_format(const ap_directive_t *d)
 {
     const char *format = NULL;
-    for (const ap_directive_t *d = ap_conftree; d; d = d->next)
+    for (; d; d = d->next)
         if (strcasecmp(d->directive, "ErrorLogFormat") == 0 && strncasecmp(d->args, "connection ", 11) != 0 && strncasecmp(d->args, "request ", 8) != 0)
             format = d->args;
     return format;
+}
+
+/* Virtual hosts with a format of their own are few: each is looked up by where it stands. */
+static void add_formats(apr_table_t *facts, apr_pool_t *pool, const server_rec *main_server)
+{
+    const char *format = error_log_format(ap_conftree);
+    if (format)
+        apr_table_setn(facts, "error_log_format", format);
+    for (const ap_directive_t *d = ap_conftree; d; d = d->next) {
+        unsigned number = 0;
+        if (strcasecmp(d->directive, "<VirtualHost") != 0 || !(format = error_log_format(d->first_child)))
+            continue;
+        for (const server_rec *s = main_server; s; s = s->next, number++)
+            if (s->is_virtual && s->defn_line_number == (unsigned)d->line_num && s->defn_name && strcmp(s->defn_name, d->filename) == 0)
+                apr_table_setn(facts, apr_psprintf(pool, "server.%u.error_log_format", number), format);
+    }
 }
 
 static void add_server_facts(apr_table_t *facts, apr_pool_t *pool, const server_rec *s, const server_rec *main_server, unsigned number)
@@ -71,13 +87,11 @@ static void add_server_facts(apr_table_t *facts, apr_pool_t *pool, const server_
 
 void mw_add_start_facts(apr_table_t *facts, apr_pool_t *pool, server_rec *main_server)
 {
-    const char *format = error_log_format();
     unsigned number = 0;
     apr_table_setn(facts, "parent_pid", apr_ltoa(pool, getpid()));
     apr_table_setn(facts, "generation", mpm_number(pool, AP_MPMQ_GENERATION));
     apr_table_setn(facts, "timeout", apr_ltoa(pool, apr_time_sec(main_server->timeout)));
-    if (format)
-        apr_table_setn(facts, "error_log_format", format);
+    add_formats(facts, pool, main_server);
     for (const server_rec *s = main_server; s; s = s->next)
         add_server_facts(facts, pool, s, main_server, number++);
 }

@@ -1,6 +1,7 @@
 package errorlog
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 )
@@ -12,7 +13,7 @@ func FromFacts(facts map[string]string, server int, name string) (*Format, Level
 	if n, err := strconv.Atoi(facts[fmt.Sprintf("server.%d.log_level", server)]); err == nil {
 		level = Level(n)
 	}
-	text := facts["error_log_format"]
+	text := cmp.Or(facts[fmt.Sprintf("server.%d.error_log_format", server)], facts["error_log_format"])
 	if text == "" {
 		return Default(), level, nil
 	}

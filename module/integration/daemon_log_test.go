@@ -15,6 +15,7 @@ ErrorLogFormat "[%t] [%-m:%l] [pid %P] [host %v] [client %a] [id %L] %M"
 <VirtualHost *:{{.Port}}>
     ServerName one.test
     ErrorLog {{.Root}}/logs/one.log
+    ErrorLogFormat "one: [%t] [%-m:%l] [pid %P] [host %v] [client %a] [id %L] %M"
     WSGIDaemonProcess of-one processes=1 threads=3
     WSGIProcessGroup of-one
     WSGIScriptAlias /noise {{.Root}}/noise.wsgi
@@ -62,7 +63,7 @@ func TestLogLinesAppearDuringTheirRequestThroughApache(t *testing.T) {
 				late := mark.Wait(t, "app: behind the gate")
 				id := string(r.Body)
 				for _, line := range []string{early, late} {
-					want := regexp.MustCompile(`^\[.*\] \[wsgi:error\] \[pid \d+\] \[host ` + name + `\] \[client 127\.0\.0\.1:\d+\] \[id ` + regexp.QuoteMeta(id) + `\] app: `)
+					want := regexp.MustCompile(`^(one: )?\[.*\] \[wsgi:error\] \[pid \d+\] \[host ` + name + `\] \[client 127\.0\.0\.1:\d+\] \[id ` + regexp.QuoteMeta(id) + `\] app: `)
 					if id == "" || !want.MatchString(line) {
 						t.Errorf("%s: request %q has the line %s", name, id, line)
 					}
@@ -74,12 +75,13 @@ func TestLogLinesAppearDuringTheirRequestThroughApache(t *testing.T) {
 
 func TestLinesOutsideRequestsGoToTheLogOfTheirGroup(t *testing.T) {
 	s := apachetest.Start(t, apachetest.Config{Conf: twoHosts, Files: map[string]string{"noise.wsgi": noiseScript}})
+	formats := map[string]string{"one.test": `^one: \[`, "two.test": `^\[`}
 	for name, file := range map[string]string{"one.test": "one.log", "two.test": "error.log"} { // of-all belongs to the main server
 		mark := s.MarkFile(file)
 		if r := s.Do(t, host(name, "/noise")); r.Status != 200 {
 			t.Fatal(r)
 		}
-		if line := mark.Wait(t, "app: from a thread"); !regexp.MustCompile(`^\[.*\] \[wsgi:error\] \[pid \d+\] .*app: from a thread$`).MatchString(line) {
+		if line := mark.Wait(t, "app: from a thread"); !regexp.MustCompile(formats[name] + `.*\] \[wsgi:error\] \[pid \d+\] .*app: from a thread$`).MatchString(line) {
 			t.Errorf("%s: not in the server's format: %s", name, line)
 		}
 		mark.Wait(t, "app: to descriptor 2")

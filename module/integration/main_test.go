@@ -20,12 +20,18 @@ var comparisons atomic.Int64
 // leastComparisons is what a full run must have compared.
 const leastComparisons = 3000
 
+// parallelTests is how many tests run at the same time that call t.Parallel: they wait most of the time.
+const parallelTests = "8"
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	var err error
 	if listed, err = apachetest.LoadDifferences(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		_ = flag.Set("test.parallel", parallelTests)
 	}
 	code := m.Run()
 	if !testing.Short() && unset("test.run") && unset("test.skip") && unset("test.list") {

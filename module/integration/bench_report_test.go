@@ -98,8 +98,9 @@ Written by %[1]smake bench%[1]s; do not edit. How our module and the classic one
 - %[2]d rounds of %[3]v per row and module after a warm-up; in each round both are measured one after the other, and who goes first changes. All
   numbers are medians of the rounds. "Rounds" is the lowest and highest ratio of a single round, "spread" half the distance between
   the best and the worst round.
-- wrk with one thread on the same machine, so it takes its share of the processors: compare columns, not absolute numbers. The rows of the
-  10 MB file have a client that lets the kernel drop the body unread: wrk's copying takes more of two processors than all of the sending.
+- wrk with one thread on the same machine, so it takes its share of the processors: compare columns, not absolute numbers. The row of
+  the 10 MB file from a process group has a client that lets the kernel drop the body unread: wrk's copying takes more of two processors than all
+  of the sending.
 - "C handler" is the same answer from a bare handler in C, without Python: the limit on this machine.
 - %[1]smake bench%[1]s fails when a request fails, when hello world with 16 connections under event is below 1.5 times the classic module, the
   10 MB file of a process group below 2 times, or any row below 1.0.

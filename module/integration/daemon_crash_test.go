@@ -178,8 +178,8 @@ func TestTheSupervisorsDeathIsRepaired(t *testing.T) {
 		kill(t, supervisor)
 		start := time.Now()
 		apachetest.Eventually(t, orphanDeadline, "another supervisor with processes of its own", func() bool {
-			now := s.DaemonProcesses()
-			return len(s.Supervisors()) == 1 && s.Supervisors()[0] != supervisor && len(now) == n &&
+			now, supervisors := s.DaemonProcesses(), s.Supervisors()
+			return len(supervisors) == 1 && supervisors[0] != supervisor && len(now) == n &&
 				!slices.ContainsFunc(now, func(pid int) bool { return slices.Contains(former, pid) })
 		})
 		t.Logf("after %v the supervisor and its processes are replaced", time.Since(start).Round(time.Millisecond))
@@ -218,11 +218,11 @@ func TestNothingOutlivesAKilledParent(t *testing.T) {
 
 // A child of Apache's that is killed takes the places of its requests with it, but not for good.
 func TestKilledChildrenLeaveAllThreadsToOthers(t *testing.T) {
-	inSettings(t, sizes[2:], func(t *testing.T, in setting) {
+	inSettings(t, []setting{{apachetest.Event, "processes=2 threads=5"}, oneThread[0]}, func(t *testing.T, in setting) {
 		t.Parallel() // Apache looks once a second whether a child is missing
-		tuning, processes, threads := threadedTuning, 1, 1
+		tuning, processes, threads := threadedTuning, 2, 5
 		if in.mpm == apachetest.Prefork {
-			tuning, processes, threads = preforkTuning, 2, 15
+			tuning, processes, threads = preforkTuning, 1, 1
 		}
 		s := apachetest.Start(t, in.of(apachetest.Config{Conf: daemonApp, Tolerate: killed, Tuning: tuning}))
 		former := waitProcesses(t, s, processes)
@@ -241,7 +241,7 @@ func TestKilledChildrenLeaveAllThreadsToOthers(t *testing.T) {
 				return len(now) > 0 && !slices.ContainsFunc(now, func(pid int) bool { return slices.Contains(children, pid) })
 			})
 		}
-		expectAllThreads(t, s, min(processes*threads, 20)) // there are 20 children under prefork
+		expectAllThreads(t, s, processes*threads)
 		if now := s.DaemonProcesses(); !slices.Equal(now, former) {
 			t.Errorf("processes before %v, now %v", former, now)
 		}

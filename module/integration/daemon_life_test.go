@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -346,7 +347,7 @@ os.unlink(os.path.join(folder, "end"))
 			text, _ := s.ReadFile("var/runs")
 			return text == strings.Repeat("main\n", run)
 		})
-		if err := s.WriteFile("var/end", "x"); err != nil {
+		if err := os.WriteFile(s.Root+"/var/end", nil, 0o666); err != nil { // the script removes it at once
 			t.Fatal(err)
 		}
 	}

@@ -88,7 +88,7 @@ PURE := ./directives/... ./daemon ./daemon/errorlog/... ./daemon/life/... ./daem
 .PHONY: test
 test: deps build lint
 	$(GO) test -race $(PURE)
-	$(GO) test -count 1 -timeout 10m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE))")
+	$(GO) test -count 1 -timeout 20m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE))")
 
 .PHONY: lint
 lint: prepare

@@ -5,9 +5,12 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"modwsgi/module/apachetest"
 )
@@ -23,12 +26,17 @@ func TestOptionsShapeTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // these tests may themselves run under nice
+	if err != nil {
+		t.Fatal(err)
+	}
+	priority := 20 - raw // getpriority(2), C library/kernel differences
 	for _, c := range []struct {
 		name, options string
 		want          string // lines of name=value
 		root          bool   // only root can do it
 	}{
-		{"nothing", "", "multithread=True\nmultiprocess=False\nrun_once=False\npriority=0", false},
+		{"nothing", "", "multithread=True\nmultiprocess=False\nrun_once=False\npriority=" + strconv.Itoa(priority), false},
 		{"processes", "processes=1", "multithread=True\nmultiprocess=True", false},
 		{"one thread", "processes=2 threads=1", "multithread=False\nmultiprocess=True\nrun_once=False", false},
 		{"run once", "threads=1 maximum-requests=1", "multithread=False\nmultiprocess=False\nrun_once=True", false},

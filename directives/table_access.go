@@ -4,14 +4,14 @@ package directives
 var accessDirectives = []Directive{
 	{
 		Name: "WSGIAccessScript", Syntax: "path [application-group=name]", Args: Options, Places: directoriesAuthConfig,
-		Default: "none", Since: "2.0", Merge: InnermostSet, Effect: Later, Meanwhile: "the script is not asked, and what it guards is refused to everybody",
+		Default: "none", Since: "2.0", Merge: InnermostSet, Effect: Now,
 		Help: "A script that decides by host who has access",
 		Doc:  "Its `allow_access(environ, host)` returns `True`, `False` or `None` (no opinion). It runs in Apache's child.",
 		read: readScript(func(s *scope) **Script { return &s.accessScript }),
 	},
 	{
 		Name: "WSGIAuthUserScript", Syntax: "path [application-group=name]", Args: Options, Places: directoriesAuthConfig,
-		Default: "none", Since: "2.0", Merge: InnermostSet, Effect: Later, Meanwhile: "the script is not asked",
+		Default: "none", Since: "2.0", Merge: InnermostSet, Effect: Now,
 		Help: "A script that checks passwords",
 		Doc:  "The provider `wsgi` of `AuthBasicProvider` and `AuthDigestProvider`: `check_password(environ, user, password)` and `get_realm_hash(environ, user, realm)`.",
 		read: readScript(func(s *scope) **Script { return &s.authUserScript }),

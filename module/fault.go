@@ -14,9 +14,12 @@ import (
 func Fault(code int, path, detail string) *interp.Fault {
 	f := &interp.Fault{Code: code, Status: http.StatusInternalServerError, Op: "run script", Path: path}
 	switch code {
-	case 54:
-		f.Status, f.Op = http.StatusForbidden, "allow access to"
-		f.Reason = fmt.Sprintf("it is guarded by WSGIAccessScript %s, which this release can't run yet", detail)
+	case 41, 44:
+		f.Op = "check who asks for"
+		f.Reason = "the provider 'wsgi' is asked, but no WSGIAuthUserScript applies here"
+	case 57:
+		f.Status, f.Op = http.StatusForbidden, "give"
+		f.Reason = fmt.Sprintf("allow_access() refused the client %s", detail)
 	case 134:
 		f.Status, f.Reason = http.StatusForbidden, "Options ExecCGI is off for its directory"
 	case 135:

@@ -174,17 +174,6 @@ static int run(request_rec *r, const mw_plan *plan, const mw_handler_script *han
     return group ? mw_relay(r, plan, group, &call) : mw_end(&exchange, mw_run(&call));
 }
 
-/* Access scripts can't be run yet: what they guard stays closed. */
-int mw_check_access(request_rec *r)
-{
-    if (!mw_this_child.config || !(mw_this_child.config->any_access_scripts || mw_has_local_directives(r)))
-        return DECLINED;
-    const mw_plan *plan = mw_plan_for(r);
-    if (!plan)
-        return HTTP_INTERNAL_SERVER_ERROR;
-    return plan->access_script ? mw_refuse(r, 54, plan->access_script) : DECLINED;
-}
-
 int mw_handler(request_rec *r)
 {
     const mw_config *config = mw_this_child.config;

@@ -244,6 +244,10 @@ const char *mw_expand_callable(request_rec *r, const mw_name *name); /* no token
 const char *mw_script_name(request_rec *r); /* the URI without path info, slashes collapsed, case folded as configured */
 const char *mw_collapse_slashes(apr_pool_t *pool, const char *path);
 
+/* The same for a text that a script gave, read as the directive's would be. */
+const char *mw_expand_text(request_rec *r, const char *text);
+const char *mw_expand_callable_text(request_rec *r, const char *text);
+
 /* The CGI variables of a request (environ.c): an array of mw_pair in its pool. */
 typedef struct mw_variables {
     apr_array_header_t *pairs;
@@ -262,6 +266,14 @@ mw_answer mw_ask_about(request_rec *r, const mw_plan *plan, const mw_script_to_a
 /* The same with other variables, to which the groups are added. */
 void mw_ask_with(request_rec *r, const mw_plan *plan, const mw_script_to_ask *script, mw_variables *v, mw_question *questions, size_t n);
 const char *mw_client_of(request_rec *r); /* its name, if Apache looks that up, or its address */
+
+/* What a request runs: the plan, overridden by the alias that mapped it or by the handler script, then by the dispatch script. */
+typedef struct mw_target {
+    const char *script, *process_group, *application_group, *callable, *handler_script;
+    bool pass_authorization;
+} mw_target;
+/* dispatch.c. Has the plan's WSGIDispatchScript change the target; v: the request's variables. OK, or the status of its failure. */
+int mw_dispatch(request_rec *r, const mw_plan *plan, const mw_variables *v, mw_target *target);
 
 /* proxies.c: WSGITrustedProxies. True if a scheme header decided about https. */
 bool mw_apply_trusted_proxies(request_rec *r, mw_variables *v, const mw_plan *plan);

@@ -31,7 +31,7 @@ ANSWERS = {
 
 GROUPS = {
     "staff": ["staff"], "two": ("admin", b"staff"), "capitals": {"STAFF"}, "generator": (name for name in ()),
-    "blanks": ["the staff"], "none": None, "empty": [], "text": "staff", "letter": "s", "bytes": b"staff", "number": 7,
+    "blanks": ["the staff"], "none": None, "empty": [], "text": "staff", "others": ["others"], "bytes": b"staff", "number": 7,
     "numbers": ["staff", 7], "wide": ["\u4e2d", "staff"], "nul": ["staff\0x"], "dict": {"staff": 1}, "stubborn": Stubborn(),
     "umlaut": ["Zo\u00eb"], "blank name": [""],
 }
@@ -56,7 +56,9 @@ def allow_access(environ, host):
 def check_password(environ, user, password):
     if password != "secret":
         return False
-    return answer(dict.fromkeys(GROUPS, True) | ANSWERS, "check_password", environ, user)
+    if user.startswith("member "):  # of which groups, groups_for_user() tells
+        return True
+    return answer(ANSWERS, "check_password", environ, user)
 
 
 def get_realm_hash(environ, user, realm):
@@ -68,6 +70,7 @@ def get_realm_hash(environ, user, realm):
 
 
 def groups_for_user(environ, user):
+    user = user.removeprefix("member ")
     if user == "half-way":
         return half_way()
     return answer(GROUPS, "groups_for_user", environ, user)

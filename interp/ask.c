@@ -239,11 +239,12 @@ static void ask(mw_request *request, PyObject *script, PyObject *environ, mw_que
 static void ask_all(mw_request *request, mw_question *questions, size_t n)
 {
     int status;
+    bool dispatches = questions[0].subject >= MW_ASK_PROCESS_GROUP;
     PyObject *script = mw_script_dict(request, &status), *errors = NULL, *tls = NULL, *environ = NULL;
     if (!script)
         return;
     if ((request->log = mw_log_new(request->interp, "<log>", request)) && (errors = mw_log_text(request->interp, request->log)) &&
-        (tls = mw_tls_new(request)) && (environ = mw_environ_to_ask(request, errors, tls))) {
+        (dispatches || (tls = mw_tls_new(request))) && (environ = mw_environ_to_ask(request, errors, tls))) {
         for (size_t i = 0; i < n && (i == 0 || questions[i - 1].answer != MW_FAILED); i++)
             ask(request, script, environ, &questions[i]);
     } else {

@@ -86,9 +86,9 @@ PyObject *mw_environ_to_ask(mw_request *request, PyObject *errors, PyObject *tls
 {
     const mw_names *name = &request->interp->names;
     PyObject *environ = PyDict_New();
-    if (environ && add_variables(environ, request) && add_native_request(environ, request) && add_versions(environ, request->interp) &&
-        set(environ, name->errors, Py_NewRef(errors)) && set(environ, name->is_https, mw_tls_is_https(tls)) &&
-        set(environ, name->var_lookup, mw_tls_var_lookup(tls)))
+    if (environ && add_variables(environ, request) && add_native_request(environ, request) && set(environ, name->errors, Py_NewRef(errors)) &&
+        (!tls || (add_versions(environ, request->interp) && set(environ, name->is_https, mw_tls_is_https(tls)) &&
+                  set(environ, name->var_lookup, mw_tls_var_lookup(tls)))))
         return environ;
     Py_XDECREF(environ);
     return NULL;

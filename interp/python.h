@@ -213,7 +213,7 @@ void mw_end_forked_copy(void);
 
 /* environ.c. A new dict for the request, or NULL with an exception. GIL held. */
 PyObject *mw_environ_new(mw_request *request, PyObject *errors);
-/* The same for a script that is asked about the request. */
+/* The same for a script that is asked about the request. tls: NULL for one that dispatches it, which gets less. */
 PyObject *mw_environ_to_ask(mw_request *request, PyObject *errors, PyObject *tls);
 /* The interned str of a CGI variable's name: a new reference. GIL held. */
 PyObject *mw_key(mw_interp *interp, const char *text);

@@ -70,7 +70,7 @@ func TestBasicProviderStandsBesideOthers(t *testing.T) {
 		name: "providers",
 		config: apachetest.Config{Modules: authModules, Files: map[string]string{
 			// All with the password "filed".
-			"users": "carol:{SHA}vvmBDk32ZNVpDrKVB8LK0EVs9Do=\nfalse:{SHA}vvmBDk32ZNVpDrKVB8LK0EVs9Do=\nnone:{SHA}vvmBDk32ZNVpDrKVB8LK0EVs9Do=\nraise:{SHA}vvmBDk32ZNVpDrKVB8LK0EVs9Do=\n",
+			"users":               "carol:{SHA}vvmBDk32ZNVpDrKVB8LK0EVs9Do=\nfalse:{SHA}vvmBDk32ZNVpDrKVB8LK0EVs9Do=\nnone:{SHA}vvmBDk32ZNVpDrKVB8LK0EVs9Do=\nraise:{SHA}vvmBDk32ZNVpDrKVB8LK0EVs9Do=\n",
 			"only-passwords.wsgi": "def check_password(environ, user, password):\n    return {'carol': None}.get(user, password == 'filed')\n",
 			"other.wsgi":          "def check_password(environ, user, password):\n    return password == 'other'\n",
 		}, Conf: `

@@ -23,9 +23,9 @@ func Fault(code int, path, detail string) *interp.Fault {
 	case 59, 60:
 		user, groups, _ := strings.Cut(detail, "\n")
 		f.Status, f.Op = http.StatusUnauthorized, "give"
-		f.Reason = fmt.Sprintf("user %s is in none of the groups that are required (%s)", user, groups)
+		f.Reason = fmt.Sprintf("user '%s' is in none of the groups that are required (%s)", user, groups)
 		if code == 59 {
-			f.Reason = fmt.Sprintf("user %s is in no group, and required is one of: %s", user, groups)
+			f.Reason = fmt.Sprintf("user '%s' is in no group, and required is one of: %s", user, groups)
 		}
 	case 57:
 		f.Status, f.Op = http.StatusForbidden, "give"

@@ -46,7 +46,7 @@ typedef struct mw_ops {
 
     /* What mod_ssl knows of the client's connection: whether it is encrypted, and the value of a variable, which lives as long as the
      * request, or NULL. Work in a forked copy. Both NULL in a transport without that connection. */
-    int (*is_https)(void *transport);
+    bool (*is_https)(void *transport);
     const char *(*tls_variable)(void *transport, const char *name);
 } mw_ops;
 

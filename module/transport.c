@@ -298,7 +298,7 @@ void mw_cut(mw_exchange *x)
 
 /* ---- The connection ---- */
 
-static int is_https(void *transport)
+static bool is_https(void *transport)
 {
     return ap_ssl_conn_is_ssl(((mw_exchange *)transport)->r->connection);
 }

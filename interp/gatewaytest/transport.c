@@ -248,10 +248,10 @@ char *gt_server_log(size_t *n)
 
 /* ---- The connection ---- */
 
-static int is_https(void *transport)
+static bool is_https(void *transport)
 {
     gt_exchange *x = transport;
-    return !!(x->call.flags & MW_CALL_HTTPS);
+    return x->call.flags & MW_CALL_HTTPS;
 }
 
 /* Every variable's value is its name, but for one that there is not. */

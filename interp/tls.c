@@ -50,8 +50,9 @@ static PyObject *var_lookup(PyObject *tls, PyObject *name)
     }
     /* With the GIL: it reads memory, and whoever else allocates from the request's pool waits for it. */
     const char *value = call->ops->tls_variable ? call->ops->tls_variable(call->transport, PyBytes_AS_STRING(bytes)) : NULL;
-    Py_DECREF(bytes);
-    return value ? PyUnicode_DecodeLatin1(value, strlen(value), NULL) : Py_NewRef(Py_None);
+    PyObject *text = value ? PyUnicode_DecodeLatin1(value, strlen(value), NULL) : Py_NewRef(Py_None);
+    Py_DECREF(bytes); /* now: the value may be part of the name */
+    return text;
 }
 
 static PyMethodDef is_https_method = {"is_https", is_https, METH_NOARGS, NULL};

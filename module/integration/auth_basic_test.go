@@ -127,3 +127,31 @@ WSGIScriptAliasMatch ^/.+$ {{.Apps}}/environ.wsgi
 		},
 	}.run(t)
 }
+
+func TestFormProviderAsksTheScript(t *testing.T) {
+	login := func(user, password string) apachetest.Request {
+		return post("/login", "httpd_username="+user+"&httpd_password="+password, hd("Content-Type", "application/x-www-form-urlencoded"))
+	}
+	group{
+		name: "form",
+		mpms: []apachetest.MPM{apachetest.Event},
+		config: apachetest.Config{Modules: append(authModules, "auth_form", "request", "session", "session_cookie"), Conf: `
+<Location /login>
+    SetHandler form-login-handler
+    AuthType form
+    AuthName guarded
+    AuthFormProvider wsgi
+    AuthFormLoginSuccessLocation /inside
+    WSGIAuthUserScript {{.Apps}}/guard.wsgi
+    Session On
+    SessionCookieName session path=/
+</Location>
+`},
+		cases: []testCase{
+			{name: "True", request: login("true", "secret"), wants: is(status(302), header("Location", "/inside"))},
+			{name: "wrong password", request: login("true", "wrong"), wants: is(status(401))},
+			{name: "None", request: login("none", "secret"), wants: is(status(401))},
+			{name: "an exception", request: login("raise", "secret"), wants: is(status(500))},
+		},
+	}.run(t)
+}

@@ -255,7 +255,7 @@ static void ask_all(mw_request *request, mw_question *questions, size_t n)
     Py_XDECREF(environ);
     Py_XDECREF(tls);
     Py_DECREF(script);
-    mw_request_end(request, errors);
+    mw_request_expire(request, errors);
 }
 
 void mw_ask(mw_call *call, mw_question *questions, size_t n)

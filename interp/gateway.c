@@ -117,7 +117,7 @@ static int call_application(mw_request *request, PyObject *application, PyObject
     return status;
 }
 
-void mw_request_end(mw_request *request, PyObject *errors)
+void mw_request_expire(mw_request *request, PyObject *errors)
 {
     request->thread->request = NULL;
     request->over = true;
@@ -166,7 +166,7 @@ static int run(mw_request *request)
     }
     Py_XDECREF(environ);
     Py_DECREF(application);
-    mw_request_end(request, errors);
+    mw_request_expire(request, errors);
     return status;
 }
 

@@ -199,7 +199,7 @@ bool mw_request_enter(mw_request *request, int *code);
 void mw_request_leave(mw_request *request);
 /* gateway.c. Expires what was made for the request and lets go of it, when no thread of the application's is inside it any more. `errors` is
  * wsgi.errors, a reference that is consumed, or NULL. GIL held, released meanwhile. */
-void mw_request_end(mw_request *request, PyObject *errors);
+void mw_request_expire(mw_request *request, PyObject *errors);
 
 /* gateway.c. Applications may read and write from threads of their own, transports serve one at a time: paired, GIL held; they
  * wait without it. False with an exception if the request ended meanwhile: it must not be touched then. A request ends when nobody

@@ -12,11 +12,13 @@ MODULE := build/mod_wsgi.so
 DAEMON := build/mod_wsgi-daemon
 
 # What compiling any package of this repository needs. Python's folder is in the flags a second time (pkg-config gives it
-# too) because Go's build cache looks at the flags, not at what pkg-config says.
+# too) because Go's build cache looks at the flags, not at what pkg-config says. Nor at headers of other packages: two packages that
+# are not of one mind about a struct crash.
 export CC
 export CGO_ENABLED     := 1
-export CGO_CFLAGS       = -O2 -g -I$(shell apxs -q INCLUDEDIR 2>/dev/null) $(shell apr-1-config --includes --cppflags 2>/dev/null) $(PYTHON_CFLAGS)
+export CGO_CFLAGS       = -O2 -g -I$(shell apxs -q INCLUDEDIR 2>/dev/null) $(shell apr-1-config --includes --cppflags 2>/dev/null) $(PYTHON_CFLAGS) $(HEADERS)
 export PKG_CONFIG_PATH := $(CURDIR)/build/pkgconfig
+export HEADERS         := -DMW_HEADERS=$(shell cat interp/*.h daemon/*.h daemon/client/client.h module/edge.h | cksum | cut -d ' ' -f 1)
 PYTHON_CFLAGS           = $(shell cat build/pkgconfig/cflags 2>/dev/null)
 
 .PHONY: help

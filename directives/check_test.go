@@ -68,8 +68,7 @@ WSGIProcessGroup %{ENV:GROUP}
 WSGIScriptAlias / /x`},
 		{name: "a dispatch script may choose any group", config: `WSGIDaemonProcess a
 WSGIDispatchScript /d.py
-WSGIScriptAlias / /x`,
-			want: []string{"warning 2: WSGIDispatchScript: accepted"}},
+WSGIScriptAlias / /x`},
 		{name: "embedded although groups exist", config: `WSGIDaemonProcess a
 WSGIScriptAlias /x /x process-group=a
 WSGIScriptAlias /y /y

@@ -62,9 +62,10 @@ var mountingDirectives = []Directive{
 	},
 	{
 		Name: "WSGIDispatchScript", Syntax: "path [application-group=name]", Args: Options, Places: anySection,
-		Default: "none", Since: "2.0", Merge: InnermostSet, Effect: Later, Meanwhile: "requests keep the groups and the callable of the configuration",
+		Default: "none", Since: "2.0", Merge: InnermostSet, Effect: Now,
 		Help: "A script that chooses process group, application group and callable",
-		Doc:  "Its functions `process_group`, `application_group` and `callable_object` are called with the environ for every request, in Apache's child.",
+		Doc: "Its functions `process_group(environ)`, `application_group(environ)` and `callable_object(environ)`, those of them that it defines, are called for every request, in Apache's child. Each returns " +
+			"`None` (as configured) or a name, which is expanded as the directive's would be. `WSGIRestrictProcess` bounds what it can choose. Whatever else happens is 500 and an error in the log.",
 		read: readScript(func(s *scope) **Script { return &s.dispatchScript }),
 	},
 	{

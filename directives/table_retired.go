@@ -29,7 +29,7 @@ var retiredDirectives = []Directive{
 		Help:      "Accepted from older configurations, has no effect", read: ignoreFlag,
 	},
 	{
-		Name: "WSGIApacheExtensions", Syntax: "On|Off", Args: OnOff, Places: anySection, Default: "Off", Since: "2.0", Merge: InnermostSet, Effect: Later,
+		Name: "WSGIApacheExtensions", Syntax: "On|Off", Args: OnOff, Places: anySection, Default: "Off", Since: "2.0", Merge: InnermostSet, Effect: Now,
 		Help: "Old name of WSGIPassApacheRequest", read: readApacheExtensions,
 	},
 	{

@@ -75,6 +75,25 @@ static bool add_native_request(PyObject *environ, const mw_request *request)
     return !native || set(environ, request->interp->names.request_rec, PyCapsule_New(native, NULL, NULL));
 }
 
+/* What an environ has whoever it is for. */
+static bool add_versions(PyObject *environ, const mw_interp *interp)
+{
+    return set(environ, interp->names.module_version, Py_NewRef(interp->module_version)) &&
+        set(environ, interp->names.apache_version, Py_NewRef(interp->apache_version));
+}
+
+PyObject *mw_environ_to_ask(mw_request *request, PyObject *errors, PyObject *tls)
+{
+    const mw_names *name = &request->interp->names;
+    PyObject *environ = PyDict_New();
+    if (environ && add_variables(environ, request) && add_native_request(environ, request) && set(environ, name->errors, Py_NewRef(errors)) &&
+        (!tls || (add_versions(environ, request->interp) && set(environ, name->is_https, mw_tls_is_https(tls)) &&
+                  set(environ, name->var_lookup, mw_tls_var_lookup(tls)))))
+        return environ;
+    Py_XDECREF(environ);
+    return NULL;
+}
+
 PyObject *mw_environ_new(mw_request *request, PyObject *errors)
 {
     const mw_call *call = request->call;
@@ -88,8 +107,7 @@ PyObject *mw_environ_new(mw_request *request, PyObject *errors)
         set(environ, name->multithread, PyBool_FromLong(call->flags & MW_CALL_MULTITHREAD)) &&
         set(environ, name->multiprocess, PyBool_FromLong(call->flags & MW_CALL_MULTIPROCESS)) &&
         set(environ, name->run_once, PyBool_FromLong(call->flags & MW_CALL_RUN_ONCE)) &&
-        set(environ, name->module_version, Py_NewRef(request->interp->module_version)) &&
-        set(environ, name->apache_version, Py_NewRef(request->interp->apache_version)) &&
+        add_versions(environ, request->interp) &&
         set(environ, name->thread_id, PyLong_FromUnsignedLong(request->thread->number)) &&
         set(environ, name->request_start, PyFloat_FromDouble(call->request_start)) &&
         set(environ, name->queue_start, PyFloat_FromDouble(call->queue_start)) &&

@@ -46,10 +46,13 @@ func goMwScriptRead(path *C.mw_text, n *C.size_t, mtime *C.int64_t, reason **C.c
 }
 
 //export goMwExplain
-func goMwExplain(code C.int, script, group, detail *C.mw_text, status *C.int) *C.char {
+func goMwExplain(code C.int, script, group, asked, detail *C.mw_text, status *C.int) *C.char {
 	CountEntry()
 	what, trace, _ := strings.Cut(goString(detail), "\n")
 	f := Explain(int(code), goString(script), goString(group), what, process.embedded)
+	if function := goString(asked); function != "" {
+		f = ExplainAsked(int(code), function, goString(script), goString(group), what, process.embedded)
+	}
 	f.Reason += advice(trace, goString(group), process.oddities)
 	*status = C.int(f.Status)
 	return C.CString(f.Error())

@@ -13,7 +13,7 @@ int mw_fail(const mw_call *call, int code, const char *detail)
     if (!call->transport && (code == 105 || code == 107 || code == 109))
         code++;
     if (!mw_is_forked_copy())
-        text = goMwExplain(code, call->script, call->application_group, detail, &status);
+        text = goMwExplain(code, call->script, call->application_group, call->asked, detail, &status);
     if (!text)
         snprintf(plain, sizeof plain, "WSGI%04d: %.*s", code, detail ? (int)strcspn(detail, "\n") : 256, detail ? detail : "failed in a forked copy of the process");
     const char *record = text ? text : plain;

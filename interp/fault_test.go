@@ -21,6 +21,28 @@ func TestFaultSaysCodePlaceAndReason(t *testing.T) {
 	}
 }
 
+func TestExplainAsked(t *testing.T) {
+	for _, c := range []struct {
+		code   int
+		detail string
+		want   string
+	}{
+		{42, "210", "WSGI0042: cannot ask f() of /a.wsgi: Python did not start in this process"},
+		{48, "301", "WSGI0048: cannot ask f() of /a.wsgi: no more application groups fit into this process"},
+		{54, "87", "WSGI0054: cannot ask f() of /a.wsgi: no interpreter for it: interpreter 'g', embedded mode could not be created"},
+		{86, "191", "WSGI0086: cannot ask f() of /a.wsgi: out of memory"},
+		{43, "dict", "WSGI0043: cannot ask f() of /a.wsgi: the script does not define it"},
+		{50, "int", "WSGI0050: cannot ask f() of /a.wsgi: it returned int as a group name"},
+		{55, "int", "WSGI0055: cannot ask f() of /a.wsgi: it returned int; wanted is"},
+		{174, "KeyError", "WSGI0174: cannot ask f() of /a.wsgi: KeyError was raised, in interpreter 'g', embedded mode"},
+		{109, "KeyError", "WSGI0109: cannot load script /a.wsgi: KeyError was raised"},
+	} {
+		if f := ExplainAsked(c.code, "f", "/a.wsgi", "g", c.detail, true); f.Code != c.code || !strings.HasPrefix(f.Error(), c.want) {
+			t.Errorf("code %d: %q, want %q...", c.code, f, c.want)
+		}
+	}
+}
+
 func TestExplain(t *testing.T) {
 	for _, c := range []struct {
 		code     int

@@ -117,8 +117,7 @@ static int call_application(mw_request *request, PyObject *application, PyObject
     return status;
 }
 
-/* Lets go of everything made for the request; whoever kept a reference finds it closed. */
-static void end(mw_request *request, PyObject *errors)
+void mw_request_expire(mw_request *request, PyObject *errors)
 {
     request->thread->request = NULL;
     request->over = true;
@@ -167,8 +166,38 @@ static int run(mw_request *request)
     }
     Py_XDECREF(environ);
     Py_DECREF(application);
-    end(request, errors);
+    mw_request_expire(request, errors);
     return status;
+}
+
+bool mw_request_enter(mw_request *request, int *code)
+{
+    mw_thread *thread = request->thread;
+    request->outer = thread->request;
+    request->outer_state = thread->depth > 0 ? mw_gilstate_state() : NULL;
+    thread->depth++;
+    thread->request = NULL; /* what the script writes while it is loaded must not go through an object of another interpreter */
+    *code = 191;
+    request->interp = mw_interp_get(request->call->application_group, code);
+    if (!request->interp || !mw_enter(request->interp, thread)) {
+        request->interp = NULL;
+        return false;
+    }
+    if (thread->depth == 1)
+        mw_interrupt_forget();
+    return true;
+}
+
+void mw_request_leave(mw_request *request)
+{
+    if (request->interp) {
+        mw_end_forked_copy();
+        mw_leave();
+    }
+    request->thread->depth--;
+    request->thread->request = request->outer;
+    if (request->outer_state)
+        mw_gilstate_follow(request->outer_state);
 }
 
 int mw_run(mw_call *call)
@@ -178,25 +207,13 @@ int mw_run(mw_call *call)
     mw_thread *thread = mw_thread_self();
     if (!thread)
         return mw_fail(call, 191, NULL);
-    mw_request request = {.call = call, .thread = thread, .outer = thread->request, .declared = -1};
-    PyThreadState *outer_state = thread->depth > 0 ? mw_gilstate_state() : NULL;
-    int code = 191, status;
-    thread->depth++;
-    thread->request = NULL; /* what the script writes while it is loaded must not go through an object of another interpreter */
-    request.interp = mw_interp_get(call->application_group, &code);
-    if (request.interp && mw_enter(request.interp, thread)) {
-        if (thread->depth == 1)
-            mw_interrupt_forget();
+    mw_request request = {.call = call, .thread = thread, .declared = -1};
+    int code, status;
+    if (mw_request_enter(&request, &code))
         status = run(&request);
-        mw_end_forked_copy();
-        mw_leave();
-    } else {
+    else
         status = mw_fail(call, code, NULL);
-    }
-    thread->depth--;
-    thread->request = request.outer;
-    if (outer_state)
-        mw_gilstate_follow(outer_state);
+    mw_request_leave(&request);
     const char *reason;
     if (request.pending > 0)
         request.gone = call->ops->write(call->transport, thread->output, request.pending, 0, &reason) < 0;

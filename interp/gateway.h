@@ -43,6 +43,11 @@ typedef struct mw_ops {
     /* Writes one record (no newline in it, n bytes) to the error log of the request, or of the server if transport is
      * NULL. Works on any thread and in a forked copy of the process; never enters Go. */
     void (*log)(void *transport, int level, const char *text, size_t n);
+
+    /* What mod_ssl knows of the client's connection: whether it is encrypted, and the value of a variable, which lives as long as the
+     * request, or NULL. Work in a forked copy. Both NULL in a transport without that connection. */
+    bool (*is_https)(void *transport);
+    const char *(*tls_variable)(void *transport, const char *name);
 } mw_ops;
 
 /* One CGI variable: NUL-terminated latin-1 (keys: ASCII). A NULL value stands for None. */
@@ -69,7 +74,8 @@ typedef struct mw_call {
     const char *application_group; /* "" is the main interpreter */
     const char *script;            /* absolute path of the WSGI script */
     const char *callable;          /* name of the application object in it */
-    const char *resource;          /* SCRIPT_FILENAME, for the script's reload_required() */
+    const char *resource;          /* SCRIPT_FILENAME, for the script's reload_required(); NULL: that is not asked */
+    const char *asked;             /* the function that mw_ask() asks, its own; NULL for requests */
     int64_t script_mtime;          /* of the script, microseconds since the epoch, or MW_MTIME_UNKNOWN: the gateway asks */
     int64_t content_length;        /* of the request body in bytes; -1: not known */
     unsigned flags;                /* MW_CALL_* */
@@ -92,6 +98,37 @@ enum {
  * another request's transport (a sub-request). Enters Go only to create an
  * interpreter and to load a script. */
 int mw_run(mw_call *call);
+
+/* ---- Asking a script about a request: access control and dispatch (ask.c) ---- */
+
+/* What can be asked: each is one function of the script, called with the environ and the question's texts. */
+typedef enum mw_subject {
+    MW_ASK_ACCESS,            /* allow_access(environ, host): MW_YES, MW_NO, MW_NOTHING */
+    MW_ASK_PASSWORD,          /* check_password(environ, user, password): these; MW_TEXT is yes, under that name, in UTF-8 */
+    MW_ASK_REALM_HASH,        /* get_realm_hash(environ, user, realm): MW_NOTHING; MW_TEXT */
+    MW_ASK_GROUPS,            /* groups_for_user(environ, user): MW_TEXT, any number of names */
+    MW_ASK_PROCESS_GROUP,     /* process_group(environ) and the next two: MW_NOTHING, also if there is no such function; MW_TEXT */
+    MW_ASK_APPLICATION_GROUP,
+    MW_ASK_CALLABLE,
+} mw_subject;
+
+/* What a script says. Everything that is not one of its function's answers is MW_FAILED: an exception, another value, a function, a script
+ * or an interpreter that is not there. Zero, so that what was never asked has failed, too. */
+typedef enum mw_answer { MW_FAILED = 0, MW_YES, MW_NO, MW_NOTHING, MW_TEXT } mw_answer;
+
+typedef struct mw_question {
+    mw_subject subject;
+    const char *texts[2]; /* latin-1, as many as the function takes */
+    mw_answer answer;
+    char *text;           /* of MW_TEXT: n_texts NUL-terminated texts in a row, latin-1; malloc'ed, the caller's. NULL if there are none */
+    size_t n_texts;
+} mw_question;
+
+/* Asks the script of the call n questions, in their order, until one fails: why was logged then. The functions get one and the same environ, made of
+ * the call's and of what such scripts have besides (mod_ssl.*, wsgi.errors). Of the call's other fields those that tell about a body, a callable
+ * and times are not used. The calling thread is as for mw_run(). Enters Go only to create an interpreter, to load a script, and to
+ * word a failure. */
+void mw_ask(mw_call *call, mw_question *questions, size_t n);
 
 /* Ends Python at the end of the process: joins each interpreter's threads for at most `seconds`, then runs its exit functions. Waits for
  * that a second longer at the most. May be called in a signal handler and on any thread, once. */

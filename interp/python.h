@@ -79,7 +79,7 @@ bool mw_python_prepare_stop(void);
     X(multithread, "wsgi.multithread") X(queue_start, "mod_wsgi.queue_start") X(reload_required, "reload_required") \
     X(request_rec, "apache.request_rec") X(request_start, "mod_wsgi.request_start") X(run_once, "wsgi.run_once") X(tell, "tell") \
     X(thread_id, "mod_wsgi.thread_id") X(url_scheme, "wsgi.url_scheme") X(wsgi_version, "wsgi.version") \
-    X(http, "http") X(https, "https")
+    X(http, "http") X(https, "https") X(is_https, "mod_ssl.is_https") X(var_lookup, "mod_ssl.var_lookup")
 
 typedef struct mw_names {
 #define X(field, text) PyObject *field;
@@ -180,6 +180,7 @@ typedef struct mw_request {
     bool committed;               /* status and headers are the transport's */
     bool is_program;              /* no request: a script that may end with SystemExit, see imports.c */
     struct mw_request *outer;     /* that this one runs within, on the same thread, or NULL */
+    PyThreadState *outer_state;   /* of that one, or NULL */
     bool gone;                    /* the client is: writing failed */
     bool busy;                    /* a thread is inside the transport for it, see mw_io_begin */
     bool over;                    /* it ends: nobody gets into the transport any more */
@@ -190,6 +191,15 @@ typedef struct mw_request {
     int64_t declared;             /* Content-Length of the answer, -1 if none */
     int64_t sent;                 /* bytes of the body given to the transport */
 } mw_request;
+
+/* gateway.c. Brings the calling thread to the request, and into the interpreter of its application group, with the GIL: true; or false with
+ * the code of the failure, and no GIL. Paired with mw_request_leave() either way, which takes the thread back to where it was, without
+ * the GIL. */
+bool mw_request_enter(mw_request *request, int *code);
+void mw_request_leave(mw_request *request);
+/* gateway.c. Expires what was made for the request and lets go of it, when no thread of the application's is inside it any more. `errors` is
+ * wsgi.errors, a reference that is consumed, or NULL. GIL held, released meanwhile. */
+void mw_request_expire(mw_request *request, PyObject *errors);
 
 /* gateway.c. Applications may read and write from threads of their own, transports serve one at a time: paired, GIL held; they
  * wait without it. False with an exception if the request ended meanwhile: it must not be touched then. A request ends when nobody
@@ -203,6 +213,8 @@ void mw_end_forked_copy(void);
 
 /* environ.c. A new dict for the request, or NULL with an exception. GIL held. */
 PyObject *mw_environ_new(mw_request *request, PyObject *errors);
+/* The same for a script that is asked about the request. tls: NULL for one that dispatches it, which gets less. */
+PyObject *mw_environ_to_ask(mw_request *request, PyObject *errors, PyObject *tls);
 /* The interned str of a CGI variable's name: a new reference. GIL held. */
 PyObject *mw_key(mw_interp *interp, const char *text);
 
@@ -213,6 +225,12 @@ PyObject *mw_adapter_start_response(struct mw_adapter *adapter); /* the bound me
 void mw_adapter_expire(struct mw_adapter *adapter);
 /* Hands status and headers to the transport. 0, or -1 with an exception. With length >= 0 a Content-Length is added if there is none. */
 int mw_commit(mw_request *request, int64_t length);
+
+/* tls.c: mod_ssl.is_https and mod_ssl.var_lookup. What both are bound to, as a new reference; they raise RuntimeError once it was expired. */
+PyObject *mw_tls_new(mw_request *request);
+PyObject *mw_tls_is_https(PyObject *tls);   /* the function: new reference */
+PyObject *mw_tls_var_lookup(PyObject *tls); /* the function: new reference */
+void mw_tls_expire(PyObject *tls);
 
 /* input.c: wsgi.input. */
 PyTypeObject *mw_input_type_new(void);
@@ -291,9 +309,9 @@ extern void goMwInterpreterOptions(mw_text *group, mw_interp_options *options);
 extern char *goMwScriptName(mw_text *path);
 /* Reads a script. NULL and *reason (malloc'ed) when it can't be read. *mtime is of what was read. */
 extern char *goMwScriptRead(mw_text *path, size_t *n, int64_t *mtime, char **reason);
-/* Words a failure, as one log record, and says which HTTP status it means. script, group and detail may be NULL. The first line of detail
+/* Words a failure, as one log record, and says which HTTP status it means. Texts may be NULL. asked: mw_call.asked. The first line of detail
  * is for the record; what follows is a traceback to learn from. */
-extern char *goMwExplain(int code, mw_text *script, mw_text *group, mw_text *detail, int *status);
+extern char *goMwExplain(int code, mw_text *script, mw_text *group, mw_text *asked, mw_text *detail, int *status);
 /* What to log when an extension module could not be loaded: NULL unless it refuses this interpreter. */
 extern char *goMwRefused(mw_text *module, mw_text *exception, mw_text *group);
 

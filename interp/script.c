@@ -93,7 +93,7 @@ static bool is_current(mw_request *request, PyObject *module)
 /* Asks the script's own reload_required(resource), if it has one. */
 static bool wants_reload(mw_request *request, PyObject *module)
 {
-    if (!(request->call->flags & MW_CALL_RELOADING))
+    if (!(request->call->flags & MW_CALL_RELOADING) || !request->call->resource)
         return false;
     PyObject *ask = PyDict_GetItemWithError(PyModule_GetDict(module), request->interp->names.reload_required);
     PyObject *answer = NULL;

@@ -114,9 +114,15 @@ func compilePlan(c *C.mw_plan, s directives.Settings) {
 		}
 	}
 	c.handler_scripts, c.n_handler_scripts = unsafe.SliceData(scripts), C.size_t(len(scripts))
-	if s.AccessScript != nil {
-		c.access_script = C.CString(s.AccessScript.Path)
+	c.access_script, c.user_script = compileScript(s.AccessScript), compileScript(s.AuthUserScript)
+	c.group_script, c.dispatch_script = compileScript(s.AuthGroupScript), compileScript(s.DispatchScript)
+}
+
+func compileScript(s *directives.Script) C.mw_script_to_ask {
+	if s == nil {
+		return C.mw_script_to_ask{}
 	}
+	return C.mw_script_to_ask{path: C.CString(s.Path), application_group: compileName(s.ApplicationGroup)}
 }
 
 func compileName(n directives.Name) C.mw_name {

@@ -142,6 +142,12 @@ typedef struct mw_proxy_header {
     int category, treatment;
 } mw_proxy_header;
 
+/* WSGIAccessScript, WSGIAuthUserScript, WSGIAuthGroupScript or WSGIDispatchScript. path: NULL if there is none. */
+typedef struct mw_script_to_ask {
+    const char *path;
+    mw_name application_group;
+} mw_script_to_ask;
+
 enum { MW_OWNER_ANY, MW_OWNER_USER, MW_OWNER_GROUP };
 
 /* A daemon process group (WSGIDaemonProcess). */
@@ -169,7 +175,7 @@ typedef struct mw_plan {
     size_t n_proxy_headers;
     const mw_handler_script *handler_scripts;
     size_t n_handler_scripts;
-    const char *access_script; /* WSGIAccessScript, NULL if none */
+    mw_script_to_ask access_script, user_script, group_script, dispatch_script;
 } mw_plan;
 
 typedef struct mw_server_plan {
@@ -225,8 +231,9 @@ void mw_child_init(apr_pool_t *pool, server_rec *s);
 int mw_translate_name(request_rec *r); /* mapping.c */
 /* The alias that mapped the request, or NULL. */
 const mw_alias *mw_alias_of(request_rec *r);
-int mw_check_access(request_rec *r);   /* handler.c */
+int mw_check_access(request_rec *r);   /* access.c */
 int mw_handler(request_rec *r);
+void mw_register_auth(apr_pool_t *pool); /* auth.c: the providers */
 
 /* Logs a failure as Go words it (fault.go) and returns its HTTP status. detail may be NULL. */
 int mw_refuse(request_rec *r, int code, const char *detail);
@@ -237,15 +244,36 @@ const char *mw_expand_callable(request_rec *r, const mw_name *name); /* no token
 const char *mw_script_name(request_rec *r); /* the URI without path info, slashes collapsed, case folded as configured */
 const char *mw_collapse_slashes(apr_pool_t *pool, const char *path);
 
+/* The same for a text that a script gave, read as the directive's would be. */
+const char *mw_expand_text(request_rec *r, const char *text);
+const char *mw_expand_callable_text(request_rec *r, const char *text);
+
 /* The CGI variables of a request (environ.c): an array of mw_pair in its pool. */
 typedef struct mw_variables {
     apr_array_header_t *pairs;
     bool https;
 } mw_variables;
 mw_variables mw_build_variables(request_rec *r, const mw_plan *plan, bool pass_authorization);
+void mw_add_headers(mw_variables *v, request_rec *r); /* parts of it: headers without credentials, */
+void mw_add_connection(mw_variables *v, request_rec *r); /* and who asks whom for what */
 const char *mw_variable(const mw_variables *v, const char *key); /* NULL if absent */
 void mw_set_variable(mw_variables *v, const char *key, const char *value);
 void mw_remove_variable(mw_variables *v, const char *key);
+
+/* ask.c. Asks a script about a request, with the environ that such scripts get: the question's answer, whose text is in the request's pool. Why
+ * it is MW_FAILED was logged. */
+mw_answer mw_ask_about(request_rec *r, const mw_plan *plan, const mw_script_to_ask *script, mw_question *question);
+/* The same with other variables, to which the groups are added. */
+void mw_ask_with(request_rec *r, const mw_plan *plan, const mw_script_to_ask *script, mw_variables *v, mw_question *questions, size_t n);
+const char *mw_client_of(request_rec *r); /* its name, if Apache looks that up, or its address */
+
+/* What a request runs: the plan, overridden by the alias that mapped it or by the handler script, then by the dispatch script. */
+typedef struct mw_target {
+    const char *script, *process_group, *application_group, *callable, *handler_script;
+    bool pass_authorization;
+} mw_target;
+/* dispatch.c. Has the plan's WSGIDispatchScript change the target; v: the request's variables. OK, or the status of its failure. */
+int mw_dispatch(request_rec *r, const mw_plan *plan, const mw_variables *v, mw_target *target);
 
 /* proxies.c: WSGITrustedProxies. True if a scheme header decided about https. */
 bool mw_apply_trusted_proxies(request_rec *r, mw_variables *v, const mw_plan *plan);

@@ -88,10 +88,8 @@ static const char *header_key(apr_pool_t *pool, const char *name)
     return key;
 }
 
-static void add_headers(mw_variables *v, request_rec *r, bool pass_authorization)
+static void add_headers(mw_variables *v, request_rec *r, bool authorization, bool proxy_authorization)
 {
-    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
-    bool cgi_pass_auth = core->cgi_pass_auth == AP_CGI_PASS_AUTH_ON;
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
     const apr_table_entry_t *h = (const apr_table_entry_t *)headers->elts;
     for (int i = 0; i < headers->nelts; i++) {
@@ -104,13 +102,18 @@ static void add_headers(mw_variables *v, request_rec *r, bool pass_authorization
             add(v, "CONTENT_LENGTH", h[i].val);
         else if (strcasecmp(name, "Proxy") == 0) /* httpoxy: never HTTP_PROXY */
             continue;
-        else if (strcasecmp(name, "Authorization") == 0 && !(cgi_pass_auth || pass_authorization))
+        else if (strcasecmp(name, "Authorization") == 0 && !authorization)
             continue;
-        else if (strcasecmp(name, "Proxy-Authorization") == 0 && !cgi_pass_auth)
+        else if (strcasecmp(name, "Proxy-Authorization") == 0 && !proxy_authorization)
             continue;
         else if ((key = header_key(r->pool, name)))
             add(v, key, h[i].val);
     }
+}
+
+void mw_add_headers(mw_variables *v, request_rec *r)
+{
+    add_headers(v, r, false, false);
 }
 
 /* ---- The CGI's own ---- */
@@ -172,13 +175,11 @@ static void add_path(mw_variables *v, request_rec *r)
     add(v, "mod_wsgi.path_info", path_info);
 }
 
-static void add_cgi(mw_variables *v, request_rec *r, const mw_plan *plan)
+void mw_add_connection(mw_variables *v, request_rec *r)
 {
     conn_rec *c = r->connection;
-    add(v, "REQUEST_METHOD", request_method(r, plan->head));
     add(v, "QUERY_STRING", r->args ? r->args : "");
     add(v, "REQUEST_URI", request_uri(r));
-    add_path(v, r);
     add(v, "SERVER_NAME", ap_escape_html(r->pool, ap_get_server_name_for_url(r)));
     add(v, "SERVER_PORT", apr_psprintf(r->pool, "%u", ap_get_server_port(r)));
     add(v, "SERVER_ADDR", c->local_ip);
@@ -188,13 +189,20 @@ static void add_cgi(mw_variables *v, request_rec *r, const mw_plan *plan)
         add(v, "SERVER_ADMIN", r->server->server_admin);
     add(v, "REMOTE_ADDR", r->useragent_ip);
     add(v, "REMOTE_PORT", apr_itoa(r->pool, c->client_addr->port));
+    add(v, "DOCUMENT_ROOT", ap_document_root(r));
+}
+
+static void add_cgi(mw_variables *v, request_rec *r, const mw_plan *plan)
+{
+    add(v, "REQUEST_METHOD", request_method(r, plan->head));
+    mw_add_connection(v, r);
+    add_path(v, r);
     if (r->user)
         add(v, "REMOTE_USER", r->user);
     else if (r->prev && r->prev->user)
         add(v, "REDIRECT_REMOTE_USER", r->prev->user);
     if (r->ap_auth_type)
         add(v, "AUTH_TYPE", r->ap_auth_type);
-    add(v, "DOCUMENT_ROOT", ap_document_root(r));
     add(v, "SCRIPT_FILENAME", r->filename);
     add(v, "REQUEST_SCHEME", ap_http_scheme(r));
     add(v, "CONTEXT_PREFIX", ap_context_prefix(r));
@@ -206,7 +214,9 @@ mw_variables mw_build_variables(request_rec *r, const mw_plan *plan, bool pass_a
 {
     mw_variables v = {apr_array_make(r->pool, 64, sizeof(mw_pair)), false};
     add_subprocess_env(&v, r);
-    add_headers(&v, r, pass_authorization);
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    bool cgi_pass_auth = core->cgi_pass_auth == AP_CGI_PASS_AUTH_ON;
+    add_headers(&v, r, cgi_pass_auth || pass_authorization, cgi_pass_auth);
     add_cgi(&v, r, plan);
     bool decided = plan->n_proxy_headers > 0 && mw_apply_trusted_proxies(r, &v, plan);
     if (!decided && ap_ssl_conn_is_ssl(r->connection))

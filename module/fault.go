@@ -14,9 +14,22 @@ import (
 func Fault(code int, path, detail string) *interp.Fault {
 	f := &interp.Fault{Code: code, Status: http.StatusInternalServerError, Op: "run script", Path: path}
 	switch code {
-	case 54:
-		f.Status, f.Op = http.StatusForbidden, "allow access to"
-		f.Reason = fmt.Sprintf("it is guarded by WSGIAccessScript %s, which this release can't run yet", detail)
+	case 41, 44:
+		f.Op = "check who asks for"
+		f.Reason = "the provider 'wsgi' is asked, but no WSGIAuthUserScript applies here"
+	case 58:
+		f.Op = "find out the groups of who asks for"
+		f.Reason = "wsgi-group is required, but no WSGIAuthGroupScript applies here"
+	case 59, 60:
+		user, groups, _ := strings.Cut(detail, "\n")
+		f.Status, f.Op = http.StatusUnauthorized, "give"
+		f.Reason = fmt.Sprintf("user '%s' is in none of the groups that are required (%s)", user, groups)
+		if code == 59 {
+			f.Reason = fmt.Sprintf("user '%s' is in no group, and required is one of: %s", user, groups)
+		}
+	case 57:
+		f.Status, f.Op = http.StatusForbidden, "give"
+		f.Reason = fmt.Sprintf("allow_access() refused the client %s", detail)
 	case 134:
 		f.Status, f.Reason = http.StatusForbidden, "Options ExecCGI is off for its directory"
 	case 135:

@@ -76,18 +76,12 @@ static int check_path_info(request_rec *r)
     return OK;
 }
 
-/* What a request runs: the plan, overridden by the alias that mapped it or by the handler script. */
-typedef struct target {
-    const char *script, *process_group, *application_group, *callable, *handler_script;
-    bool pass_authorization;
-} target;
-
-static target target_of(request_rec *r, const mw_plan *plan, const mw_handler_script *handler)
+static mw_target target_of(request_rec *r, const mw_plan *plan, const mw_handler_script *handler)
 {
     const mw_alias *alias = handler ? NULL : mw_alias_of(r);
     const mw_name *process = &plan->process_group, *group = &plan->application_group, *callable = &plan->callable;
     int pass = MW_UNSET;
-    target t = {.script = r->filename, .handler_script = ""};
+    mw_target t = {.script = r->filename, .handler_script = ""};
     if (handler) {
         t.script = t.handler_script = handler->path;
         if (handler->process_group.kind != MW_NAME_UNSET)
@@ -111,14 +105,11 @@ static target target_of(request_rec *r, const mw_plan *plan, const mw_handler_sc
     return t;
 }
 
-static void add_configuration(mw_variables *v, request_rec *r, const target *t)
+static void add_configuration(mw_variables *v, request_rec *r, const mw_target *t)
 {
     conn_rec *c = r->connection;
     mw_set_variable(v, "mod_wsgi.request_handler", r->handler);
     mw_set_variable(v, "mod_wsgi.handler_script", t->handler_script);
-    mw_set_variable(v, "mod_wsgi.process_group", t->process_group);
-    mw_set_variable(v, "mod_wsgi.application_group", t->application_group);
-    mw_set_variable(v, "mod_wsgi.callable_object", t->callable);
     mw_set_variable(v, "mod_wsgi.listener_host", c->local_addr->hostname ? c->local_addr->hostname : "");
     mw_set_variable(v, "mod_wsgi.listener_port", apr_itoa(r->pool, c->local_addr->port));
     mw_set_variable(v, "mod_wsgi.server_pid", mw_this_child.pid);
@@ -128,6 +119,13 @@ static void add_configuration(mw_variables *v, request_rec *r, const target *t)
         mw_set_variable(v, "mod_wsgi.request_id", r->log_id);
     if (c->log_id)
         mw_set_variable(v, "mod_wsgi.connection_id", c->log_id);
+}
+
+static void add_names(mw_variables *v, const mw_target *t)
+{
+    mw_set_variable(v, "mod_wsgi.process_group", t->process_group);
+    mw_set_variable(v, "mod_wsgi.application_group", t->application_group);
+    mw_set_variable(v, "mod_wsgi.callable_object", t->callable);
 }
 
 int mw_end(mw_exchange *exchange, int outcome)
@@ -147,13 +145,17 @@ int mw_end(mw_exchange *exchange, int outcome)
 
 static int run(request_rec *r, const mw_plan *plan, const mw_handler_script *handler, int64_t length)
 {
-    target t = target_of(r, plan, handler);
-    const mw_process_group *group;
-    int status = mw_route(r, plan, t.process_group, &group);
-    if (status != OK)
-        return status;
+    mw_target t = target_of(r, plan, handler);
     mw_variables v = mw_build_variables(r, plan, t.pass_authorization);
     add_configuration(&v, r, &t);
+    int status = plan->dispatch_script.path ? mw_dispatch(r, plan, &v, &t) : OK;
+    if (status != OK)
+        return status;
+    const mw_process_group *group;
+    status = mw_route(r, plan, t.process_group, &group);
+    if (status != OK)
+        return status;
+    add_names(&v, &t);
     mw_exchange exchange = {.r = r, .sendfile = plan->sendfile};
     mw_call call = {
         .ops = &mw_apache_ops,
@@ -172,17 +174,6 @@ static int run(request_rec *r, const mw_plan *plan, const mw_handler_script *han
         .request_start = r->request_time / 1e6,
     };
     return group ? mw_relay(r, plan, group, &call) : mw_end(&exchange, mw_run(&call));
-}
-
-/* Access scripts can't be run yet: what they guard stays closed. */
-int mw_check_access(request_rec *r)
-{
-    if (!mw_this_child.config || !(mw_this_child.config->any_access_scripts || mw_has_local_directives(r)))
-        return DECLINED;
-    const mw_plan *plan = mw_plan_for(r);
-    if (!plan)
-        return HTTP_INTERNAL_SERVER_ERROR;
-    return plan->access_script ? mw_refuse(r, 54, plan->access_script) : DECLINED;
 }
 
 int mw_handler(request_rec *r)

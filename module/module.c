@@ -6,9 +6,9 @@
 
 static void register_hooks(apr_pool_t *pool)
 {
-    (void)pool;
     /* Alias and Redirect are to win over WSGIScriptAlias; it wins over UserDir and mod_vhost_alias. */
     static const char *const before_us[] = {"mod_alias.c", NULL};
+    static const char *const after_encryption[] = {"mod_ssl.c", NULL};
     static const char *const after_us[] = {"mod_userdir.c", "mod_vhost_alias.c", NULL};
     ap_hook_pre_config(mw_forget_recording, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(mw_check_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -17,8 +17,9 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_monitor(mw_watch_supervisor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(mw_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(mw_translate_name, before_us, after_us, APR_HOOK_MIDDLE);
-    ap_hook_check_access(mw_check_access, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_URI);
+    ap_hook_check_access(mw_check_access, after_encryption, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_URI);
     ap_hook_handler(mw_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    mw_register_auth(pool);
 }
 
 /* Named mod_wsgi.c for <IfModule mod_wsgi.c>, whatever this file is called. */

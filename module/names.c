@@ -106,6 +106,29 @@ const char *mw_expand(request_rec *r, const mw_name *name)
     }
 }
 
+/* The variable of %{ENV:...}, in the request's pool; NULL if the text is something else. */
+static const char *variable_of(request_rec *r, const char *text)
+{
+    size_t n = strlen(text), prefix = strlen("%{ENV:");
+    if (strncmp(text, "%{ENV:", prefix) != 0 || n <= prefix + 1 || text[n - 1] != '}')
+        return NULL;
+    return apr_pstrndup(r->pool, text + prefix, n - prefix - 1);
+}
+
+const char *mw_expand_text(request_rec *r, const char *text)
+{
+    const char *variable = variable_of(r, text);
+    mw_name name = variable ? (mw_name){MW_NAME_ENV, variable} : token_of(text);
+    return mw_expand(r, &name);
+}
+
+const char *mw_expand_callable_text(request_rec *r, const char *text)
+{
+    const char *variable = variable_of(r, text);
+    mw_name name = variable ? (mw_name){MW_NAME_ENV, variable} : (mw_name){MW_NAME_LITERAL, *text == '%' ? "application" : text};
+    return mw_expand_callable(r, &name);
+}
+
 const char *mw_expand_callable(request_rec *r, const mw_name *name)
 {
     if (name->kind != MW_NAME_ENV)

@@ -64,6 +64,26 @@ static const mw_plan *compile(request_rec *r, uint32_t server, const uint32_t *l
     return plan;
 }
 
+/* The plan that a request with .htaccess files was found to have: what guards it is asked several times in one request. */
+typedef struct found {
+    const mw_directory *directory;
+    const mw_plan *plan;
+} found;
+
+static const mw_plan *found_before(request_rec *r, const mw_directory *directory)
+{
+    const found *before = ap_get_module_config(r->request_config, &wsgi_module);
+    return before && before->directory == directory ? before->plan : NULL;
+}
+
+static const mw_plan *remember(request_rec *r, const mw_directory *directory, const mw_plan *plan)
+{
+    found *now = apr_palloc(r->pool, sizeof *now);
+    *now = (found){directory, plan};
+    ap_set_module_config(r->request_config, &wsgi_module, now);
+    return plan;
+}
+
 /* With .htaccess files. Their leaves are numbered anew, so that Go recognizes the same files in the next request. */
 static const mw_plan *compile_local(request_rec *r, uint32_t server, const uint32_t *leaves, size_t n, const apr_array_header_t *local)
 {
@@ -94,8 +114,10 @@ const mw_plan *mw_plan_for(request_rec *r)
         return &mw_this_child.config->servers[server->number].plan;
     const uint32_t *leaves = directory->leaves ? (const uint32_t *)directory->leaves->elts : &directory->leaf;
     size_t n = directory->leaves ? (size_t)directory->leaves->nelts : directory->leaf ? 1 : 0;
-    if (directory->local)
-        return compile_local(r, server->number, leaves, n, directory->local);
+    if (directory->local) {
+        const mw_plan *before = found_before(r, directory);
+        return before ? before : remember(r, directory, compile_local(r, server->number, leaves, n, directory->local));
+    }
     size_t bucket = hash_of(server->number, leaves, n);
     const entry *e = find(bucket, server->number, leaves, n);
     if (e)

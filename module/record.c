@@ -74,12 +74,24 @@ void *mw_merge_directory(apr_pool_t *pool, void *outer, void *inner)
     return merged;
 }
 
+/* What the enclosing section of the directory type is for, NULL outside of one. <AuthnProviderAlias> and <AuthzProviderAlias> are such sections,
+ * too, though Apache gives them no path: what is in them is laid over the request's while the alias is asked. */
+static const char *section_of(const cmd_parms *cmd)
+{
+    if (cmd->path)
+        return cmd->path;
+    for (const ap_directive_t *outer = cmd->directive->parent; outer; outer = outer->parent)
+        if (strcasecmp(outer->directive, "<AuthnProviderAlias") == 0 || strcasecmp(outer->directive, "<AuthzProviderAlias") == 0)
+            return outer->args;
+    return NULL;
+}
+
 static uint32_t context_of(cmd_parms *cmd)
 {
     uint32_t context = 0;
     if (ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST))
         context |= MW_IN_VIRTUAL_HOST;
-    if (cmd->path || ap_check_cmd_context(cmd, NOT_IN_DIR_LOC_FILE))
+    if (section_of(cmd) || ap_check_cmd_context(cmd, NOT_IN_DIR_LOC_FILE))
         context |= MW_IN_SECTION;
     if (ap_check_cmd_context(cmd, NOT_IN_LIMIT))
         context |= MW_IN_LIMIT;
@@ -88,15 +100,16 @@ static uint32_t context_of(cmd_parms *cmd)
 
 static mw_record record_of(cmd_parms *cmd, const mw_directory *directory, const char *args)
 {
+    const char *section = section_of(cmd);
     return (mw_record){
         .server = cmd->server,
-        .leaf = cmd->path ? directory->leaf : 0,
+        .leaf = section ? directory->leaf : 0,
         .directive = (uint32_t)(uintptr_t)cmd->info,
         .context = context_of(cmd),
         .args = apr_pstrdup(cmd->pool, args),
         .file = cmd->directive->filename,
         .line = cmd->directive->line_num,
-        .section = cmd->path ? cmd->path : "",
+        .section = section ? section : "",
     };
 }
 
@@ -125,7 +138,7 @@ static const char *record(cmd_parms *cmd, void *directory, const char *args)
     mw_directory *d = directory;
     if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS))
         return record_local(cmd, d, args);
-    if (cmd->path)
+    if (section_of(cmd))
         d->used = true;
     APR_ARRAY_PUSH(recording.records, mw_record) = record_of(cmd, d, args);
     return NULL;

@@ -2,6 +2,7 @@
 #include "edge.h"
 
 #include <apr_portable.h>
+#include <http_ssl.h>
 #include <mod_core.h>
 
 #include <errno.h>
@@ -295,6 +296,19 @@ void mw_cut(mw_exchange *x)
     pass(x, &reason);
 }
 
+/* ---- The connection ---- */
+
+static bool is_https(void *transport)
+{
+    return ap_ssl_conn_is_ssl(((mw_exchange *)transport)->r->connection);
+}
+
+static const char *tls_variable(void *transport, const char *name)
+{
+    request_rec *r = ((mw_exchange *)transport)->r;
+    return ap_ssl_var_lookup(r->pool, r->server, r->connection, r, name);
+}
+
 /* ---- The error log ---- */
 
 static void log_record(void *transport, int level, const char *text, size_t n)
@@ -314,6 +328,8 @@ const mw_ops mw_apache_ops = {
     .write = write_body,
     .send_file = send_file,
     .log = log_record,
+    .is_https = is_https,
+    .tls_variable = tls_variable,
 };
 
 const mw_ops mw_answer_ops = {
@@ -324,4 +340,6 @@ const mw_ops mw_answer_ops = {
     .write = write_body,
     .send_file = send_file,
     .log = log_record,
+    .is_https = is_https,
+    .tls_variable = tls_variable,
 };

@@ -92,7 +92,7 @@ static void log_record(void *transport, int level, const char *text, size_t n)
     say(transport, "log:%d:%.*s ", level, (int)n, text);
 }
 
-static const mw_ops ops = {read_body, begin, header, content_length, write_body, send_file, log_record};
+static const mw_ops ops = {read_body, begin, header, content_length, write_body, send_file, log_record, NULL, NULL};
 
 static double now(void)
 {

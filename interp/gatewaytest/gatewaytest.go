@@ -42,6 +42,29 @@ const (
 	HTTPS        = C.MW_CALL_HTTPS
 )
 
+// What a script is asked (gateway.h), and what it answers: the Result where there are questions.
+const (
+	Access           = C.MW_ASK_ACCESS
+	Password         = C.MW_ASK_PASSWORD
+	RealmHash        = C.MW_ASK_REALM_HASH
+	Groups           = C.MW_ASK_GROUPS
+	ProcessGroup     = C.MW_ASK_PROCESS_GROUP
+	ApplicationGroup = C.MW_ASK_APPLICATION_GROUP
+	Callable         = C.MW_ASK_CALLABLE
+
+	Failed  = C.MW_FAILED
+	Yes     = C.MW_YES
+	No      = C.MW_NO
+	Nothing = C.MW_NOTHING
+	Text    = C.MW_TEXT
+)
+
+// Question is for a script that decides about a request.
+type Question struct {
+	Subject int
+	Texts   [2]string // as many as the subject takes
+}
+
 // How a piece of a request's body arrives.
 const (
 	Now  = C.GT_NOW  // it is there
@@ -69,8 +92,9 @@ type Request struct {
 	Body          []Piece
 	ClientTakes   int64 // with ClientLeaves: bytes before writing fails
 	ClientLeaves  bool
-	WriteGate     int  // if > 0: writing waits for a byte out of this descriptor
-	Native        bool // the application gets an apache.request_rec
+	WriteGate     int        // if > 0: writing waits for a byte out of this descriptor
+	Native        bool       // the application gets an apache.request_rec
+	Questions     []Question // to ask the script instead; the answers are the Answer's Body, in words
 }
 
 // Answer is what the gateway handed over.
@@ -198,6 +222,13 @@ func (t *Thread) prepare(r *Request) {
 	}
 	call.application_group, call.script = t.bytes(r.Group), t.bytes(r.Script)
 	call.callable, call.resource = t.bytes(callable), t.bytes(r.Resource)
+	if len(r.Questions) > 0 {
+		call.callable, call.resource = nil, nil
+	}
+	x.n_questions = C.size_t(len(r.Questions))
+	for i, q := range r.Questions {
+		x.questions[i] = C.mw_question{subject: C.mw_subject(q.Subject), texts: [2]*C.char{t.bytes(q.Texts[0]), t.bytes(q.Texts[1])}}
+	}
 	if r.ScriptMtime != 0 {
 		call.script_mtime = C.int64_t(r.ScriptMtime)
 	}

@@ -246,6 +246,23 @@ char *gt_server_log(size_t *n)
     return text;
 }
 
+/* ---- The connection ---- */
+
+static bool is_https(void *transport)
+{
+    gt_exchange *x = transport;
+    return x->call.flags & MW_CALL_HTTPS;
+}
+
+/* Every variable's value is its name, but for one that there is not. */
+static const char *tls_variable(void *transport, const char *name)
+{
+    gt_exchange *x = transport;
+    if (!x->alive)
+        shared->late++;
+    return strcmp(name, "NONE") == 0 ? NULL : name;
+}
+
 const mw_ops gt_ops = {
     .read = read_body,
     .begin = begin,
@@ -254,6 +271,8 @@ const mw_ops gt_ops = {
     .write = write_body,
     .send_file = send_file,
     .log = log_record,
+    .is_https = is_https,
+    .tls_variable = tls_variable,
 };
 
 /* ---- Running ---- */
@@ -292,13 +311,31 @@ static void reset(gt_exchange *x)
     x->call.transport = x;
 }
 
+/* Asks the questions; their answers become the body, in words. */
+static int ask(gt_exchange *x)
+{
+    static const char *const words[] = {"failed ", "yes ", "no ", "nothing ", "text "};
+    mw_ask(&x->call, x->questions, x->n_questions);
+    for (size_t i = 0; i < x->n_questions; i++) {
+        const mw_question *q = &x->questions[i];
+        const char *text = q->text;
+        append(&x->body, words[q->answer], strlen(words[q->answer]));
+        for (size_t j = 0; j < q->n_texts; j++, text += strlen(text) + 1) {
+            append(&x->body, text, strlen(text));
+            append(&x->body, "|", 1);
+        }
+        free(q->text);
+    }
+    return x->questions[x->n_questions - 1].answer;
+}
+
 long gt_run(gt_exchange *x, long n, int expected)
 {
     long others = 0;
     for (long i = 0; i < n; i++) {
         reset(x);
         x->alive = true;
-        x->result = mw_run(&x->call);
+        x->result = x->n_questions > 0 ? ask(x) : mw_run(&x->call);
         if (getpid() != shared->pid) { /* must never get here, nor may a test go on in two processes */
             shared->forked++;
             _exit(99);

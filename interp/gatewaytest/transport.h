@@ -33,12 +33,14 @@ typedef struct gt_buffer {
  * operation that comes too late still finds memory, and is counted. */
 typedef struct gt_exchange {
     mw_call call;
+    mw_question questions[3];       /* to be asked, instead of a request to be run, if there are any */
+    size_t n_questions;
     gt_piece *pieces;
     size_t n_pieces, piece, offset; /* the next byte is pieces[piece].data[offset] */
     int write_gate;                 /* write and send_file wait for a byte from this descriptor; -1: they don't */
     int64_t takes;                  /* bytes of the answer before writing fails; -1: all */
 
-    int result;                     /* of mw_run() */
+    int result;                     /* of mw_run(), or the last question's answer */
     int status;
     int64_t length;                 /* announced, -1 if not */
     gt_buffer line, headers;        /* headers: name NUL value NUL ... */

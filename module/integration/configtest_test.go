@@ -154,13 +154,15 @@ Alias /site {{.Root}}/site
 			"site/group/app.wsgi":      dumpScript,
 			"site/auth/.htaccess":      "WSGIAuthUserScript /x\n",
 			"site/auth/app.wsgi":       dumpScript,
+			"site/dispatch/.htaccess":  "WSGIDispatchScript /x\n",
+			"site/dispatch/app.wsgi":   dumpScript,
 		},
 	})
 	if problem := str("HTTP_AUTHORIZATION", "Bearer x")(apachetest.Exchange{Response: s.Get(t, "/site/good/app.wsgi", hd("Authorization", "Bearer x"))}); problem != "" {
 		t.Error(problem)
 	}
 	for path, text := range map[string]string{
-		"mistake": "mistake/.htaccess", "misplaced": "misplaced/.htaccess", "group": "group/.htaccess", "auth": "auth/.htaccess",
+		"mistake": "mistake/.htaccess", "misplaced": "misplaced/.htaccess", "group": "group/.htaccess", "auth": "auth/.htaccess", "dispatch": "dispatch/.htaccess",
 	} {
 		mark := s.Mark()
 		if r := s.Get(t, "/site/"+path+"/app.wsgi"); r.Status != 500 {

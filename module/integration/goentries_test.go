@@ -70,6 +70,17 @@ WSGIScriptAlias /proxied {{.Root}}/scripts/count.wsgi
     WSGITrustedProxies 127.0.0.1
     WSGITrustedProxyHeaders X-Forwarded-For X-Forwarded-Proto
 </Location>
+WSGIScriptAlias /guarded {{.Root}}/scripts/count.wsgi
+<Location /guarded>
+    WSGIAccessScript {{.Apps}}/guard.wsgi
+    AuthType Basic
+    AuthName guarded
+    AuthBasicProvider wsgi
+    WSGIAuthUserScript {{.Apps}}/guard.wsgi application-group=users
+    WSGIAuthGroupScript {{.Apps}}/guard.wsgi application-group=%{SERVER}
+    Require wsgi-group staff
+    WSGIDispatchScript {{.Apps}}/dispatch.wsgi
+</Location>
 <VirtualHost *:{{.Port}}>
     ServerName default.test
 </VirtualHost>
@@ -94,6 +105,7 @@ WSGIScriptAlias /proxied {{.Root}}/scripts/count.wsgi
 		"a handler script":    get("/virtual/x"),
 		"trusted proxies":     get("/proxied", hd("X-Forwarded-For", "1.1.1.1, 127.0.0.1"), hd("X-Forwarded-Proto", "https")),
 		"a virtual host":      host("other.test", "/x"),
+		"guarded by scripts":  get("/guarded", credentials("member staff", "secret"), hd("X-Answer", "true"), hd("X-Application-Group", "dispatched")),
 		"a POST":              post("/file", longText(20000)),
 		"a chunked POST":      {Method: "POST", Target: "/file", Chunked: true, Body: []byte("abc")},
 	}
@@ -109,7 +121,7 @@ WSGIScriptAlias /proxied {{.Root}}/scripts/count.wsgi
 		t.Run(fmt.Sprintf("%s %s", place.in, place.mode), func(t *testing.T) {
 			s := apachetest.Start(t, place.in.of(apachetest.Config{
 				Mode: place.mode, OneChild: true, Conf: conf, Files: files,
-				Modules: []string{"mime", "dir", "negotiation", "env", "setenvif"},
+				Modules: append(authModules, "mime", "dir", "negotiation", "env", "setenvif"),
 			}))
 			for range warmUp {
 				for name, request := range requests {

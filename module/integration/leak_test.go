@@ -77,8 +77,18 @@ def application(environ, start_response):
     return [b"a"]
 `
 
+// What decides about the requests for which leakConf says so.
+const leakGuard = `
+def allow_access(environ, host): return None
+def check_password(environ, user, password): return 1 if user == "number" else user
+def groups_for_user(environ, user): return ["staff"] if user == "somebody" else []
+def application_group(environ): return None
+def callable_object(environ): return "application"
+`
+
 type leakPath struct {
 	path    string
+	user    string // who asks, if anybody
 	status  int
 	head    bool   // HEAD instead of GET
 	body    string // of the request, which is a POST then
@@ -95,6 +105,7 @@ var leakPaths = []leakPath{
 	{path: "/body", status: 200, body: strings.Repeat("body", 3000)}, {path: "/lines", status: 200, body: strings.Repeat("line\n", 50)},
 	{path: "/list", status: 200, body: "not read"}, {path: "/file", status: 200}, {path: "/log", status: 200}, {path: "/redirect", status: 200},
 	{path: "/group-of-its-own/list", status: 200}, {path: "/htaccess/leaks.wsgi", status: 200},
+	{path: "/guarded/list", status: 401}, {path: "/guarded/list", user: "somebody", status: 200}, {path: "/guarded/list", user: "number", status: 500}, {path: "/guarded/list", user: "nobody", status: 401},
 	{path: "/close", status: 200}, {path: "/request", status: 200}, {path: "/page", status: 200},
 	{path: "/raises", status: 500}, {path: "/exits", status: 500}, {path: "/error-page/raises", status: 200}, {path: "/broken", status: 500}, {path: "/refused", status: 500}, {path: "/no-callable", status: 404}, {path: "/no-script", status: 404},
 	{path: "/no-chunks", status: 411, body: "of unknown length", chunked: true},
@@ -116,6 +127,7 @@ WSGIScriptAlias /no-chunks {{.Root}}/leaks.wsgi
 WSGIScriptAlias /group-of-its-own {{.Root}}/leaks.wsgi application-group=own
 WSGIScriptAlias /too-large {{.Root}}/leaks.wsgi
 WSGIScriptAlias /denied {{.Root}}/leaks.wsgi
+WSGIScriptAlias /guarded {{.Root}}/leaks.wsgi
 Alias /htaccess {{.Htdocs}}
 WSGIScriptAlias / {{.Root}}/leaks.wsgi
 <Location /too-large>
@@ -126,6 +138,16 @@ WSGIScriptAlias / {{.Root}}/leaks.wsgi
 </Location>
 <Location /denied>
     Require all denied
+</Location>
+<Location /guarded>
+    WSGIAccessScript {{.Root}}/guard.wsgi
+    AuthType Basic
+    AuthName guarded
+    AuthBasicProvider wsgi
+    WSGIAuthUserScript {{.Root}}/guard.wsgi
+    WSGIAuthGroupScript {{.Root}}/guard.wsgi application-group=groups
+    Require wsgi-group staff
+    WSGIDispatchScript {{.Root}}/guard.wsgi
 </Location>
 <Location /error-page>
     ErrorDocument 500 /list
@@ -160,11 +182,11 @@ func TestLeakcheckChildrenStayLevel(t *testing.T) {
 			if in.mpm == apachetest.Prefork {
 				connections, tuning = 1, "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nServerLimit 1\nMaxRequestWorkers 1\n"
 			}
-			s := apachetest.Start(t, in.of(apachetest.Config{Tuning: tuning + "MaxConnectionsPerChild 0\n", Conf: leakConf, Modules: []string{"include", "filter"},
+			s := apachetest.Start(t, in.of(apachetest.Config{Tuning: tuning + "MaxConnectionsPerChild 0\n", Conf: leakConf, Modules: append(authModules, "include", "filter"),
 				Files: map[string]string{
-					"leaks.wsgi": leakApp, "other.wsgi": "", "broken.wsgi": "raise KeyError", "htdocs/leaks.wsgi": leakApp,
-					"htdocs/.htaccess": "SetHandler wsgi-script\nWSGICallableObject application\n",
-				}}))
+					"leaks.wsgi": leakApp, "other.wsgi": "", "broken.wsgi": "raise KeyError", "htdocs/leaks.wsgi": leakApp, "guard.wsgi": leakGuard,
+				},
+				Templates: map[string]string{"htdocs/.htaccess": "SetHandler wsgi-script\nWSGICallableObject application\nWSGIAccessScript {{.Root}}/guard.wsgi\n"}}))
 			resident := func(n int) map[int]int {
 				sendLeakPaths(t, s, n, connections)
 				return residentOf(t, s)
@@ -230,6 +252,9 @@ func (p leakPath) send(client *http.Client, s *apachetest.Server) error {
 	request, err := http.NewRequest(method, s.URL(p.path), body)
 	if err != nil {
 		return err
+	}
+	if p.user != "" {
+		request.SetBasicAuth(p.user, "secret")
 	}
 	answer, err := client.Do(request)
 	if err != nil {

@@ -141,6 +141,8 @@ static PyObject *adapter_start_response(PyObject *self, PyObject *const *argumen
     if (n < 2 || n > 3)
         return PyErr_Format(PyExc_TypeError, "start_response takes a status, a list of headers and exc_info, not %zd arguments", n);
     PyObject *status = arguments[0], *headers = arguments[1], *exc_info = n > 2 ? arguments[2] : Py_None;
+    if (!mw_publish_response_started(request, status, headers, exc_info) || !(request = running((mw_adapter *)self, "start_response")))
+        return NULL;
     if (!PyList_Check(headers))
         return PyErr_Format(PyExc_TypeError, "headers must be a list, not %.200s", Py_TYPE(headers)->tp_name);
     if (exc_info != Py_None && !PyTuple_Check(exc_info))

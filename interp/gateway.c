@@ -58,8 +58,28 @@ void mw_end_forked_copy(void)
     _exit(status);
 }
 
-/* Logs the pending exception; the status for the client: of the failure if nothing went out yet, otherwise MW_CUT. */
-static int failed(mw_request *request, int code, int code_if_exit)
+/* Logs the pending exception, which the application has raised, and tells its subscribers. Returns the status. */
+static int explain(mw_request *request)
+{
+    if (!mw_events_wanted(request->interp))
+        return mw_fail_exception(request, 174, 175);
+    PyObject *kind, *value, *traceback;
+    PyErr_Fetch(&kind, &value, &traceback);
+    PyErr_NormalizeException(&kind, &value, &traceback);
+    if (value && traceback)
+        PyException_SetTraceback(value, traceback);
+    PyErr_Restore(Py_XNewRef(kind), Py_XNewRef(value), Py_XNewRef(traceback));
+    int status = mw_fail_exception(request, 174, 175);
+    if (kind)
+        mw_publish_request_exception(request, kind, value, traceback);
+    Py_XDECREF(kind);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return status;
+}
+
+/* The same; the status for the client: of the failure if nothing went out yet, otherwise MW_CUT. */
+static int failed(mw_request *request)
 {
     mw_end_forked_copy();
     if (PyErr_ExceptionMatches(request->interp->request_timeout)) {
@@ -68,11 +88,11 @@ static int failed(mw_request *request, int code, int code_if_exit)
         bool cut = request->committed;
         if (!cut)
             request->call->ops->begin(request->call->transport, 504, "504 Gateway Timeout");
-        request->committed = true;
+        request->committed = request->timed_out = true;
         mw_io_end(request);
         return cut ? MW_CUT : MW_ANSWERED;
     }
-    int status = mw_fail_exception(request, code, code_if_exit);
+    int status = explain(request);
     return request->committed ? MW_CUT : status;
 }
 
@@ -95,7 +115,7 @@ static void close_result(mw_request *request, PyObject *result)
     if (!closed && PyErr_ExceptionMatches(request->interp->request_timeout))
         PyErr_Clear();
     else if (!closed)
-        mw_fail_exception(request, 174, 175);
+        explain(request);
 }
 
 /* Calls the application and sends its answer. */
@@ -108,10 +128,10 @@ static int call_application(mw_request *request, PyObject *application, PyObject
         Py_DECREF(start_response);
     }
     if (!result)
-        return failed(request, 174, 175);
+        return failed(request);
     int status = MW_ANSWERED;
     if (mw_send_result(request, result) < 0)
-        status = failed(request, 174, 175);
+        status = failed(request);
     close_result(request, result);
     Py_DECREF(result);
     return status;
@@ -138,6 +158,17 @@ static void end(mw_request *request, PyObject *errors)
     Py_XDECREF(request->headers);
 }
 
+/* The status that the request is remembered with. */
+static int final_status(const mw_request *request, int result)
+{
+    if (request->timed_out)
+        return 504;
+    if (result > 0 || !request->status)
+        return result > 0 ? result : 500;
+    const char *line = (char *)PyUnicode_1BYTE_DATA(request->status);
+    return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
+}
+
 static int run(mw_request *request)
 {
     int status;
@@ -161,9 +192,12 @@ static int run(mw_request *request)
         (request->log = mw_log_new(interp, "<wsgi.errors>", request)) && (errors = mw_log_text(interp, request->log)) &&
         (environ = mw_environ_new(request, errors))) {
         request->thread->request = request;
-        status = call_application(request, application, environ);
+        request->measures.on = mw_events_wanted(interp);
+        request->cpu_known = request->measures.on && mw_cpu_now(&request->cpu_start);
+        status = mw_publish_request_started(request, &application, environ) ? call_application(request, application, environ) : failed(request);
+        mw_publish_request_finished(request, final_status(request, status));
     } else {
-        status = failed(request, 174, 175);
+        status = failed(request);
     }
     Py_XDECREF(environ);
     Py_DECREF(application);
@@ -178,7 +212,7 @@ int mw_run(mw_call *call)
     mw_thread *thread = mw_thread_self();
     if (!thread)
         return mw_fail(call, 191, NULL);
-    mw_request request = {.call = call, .thread = thread, .outer = thread->request, .declared = -1};
+    mw_request request = {.call = call, .thread = thread, .outer = thread->request, .outer_serving = thread->serving, .declared = -1};
     PyThreadState *outer_state = thread->depth > 0 ? mw_gilstate_state() : NULL;
     int code = 191, status;
     thread->depth++;
@@ -187,7 +221,9 @@ int mw_run(mw_call *call)
     if (request.interp && mw_enter(request.interp, thread)) {
         if (thread->depth == 1)
             mw_interrupt_forget();
+        mw_request_begin(&request);
         status = run(&request);
+        mw_request_end(&request);
         mw_end_forked_copy();
         mw_leave();
     } else {

@@ -81,6 +81,8 @@ void mw_add_start_facts(apr_table_t *facts, apr_pool_t *pool, server_rec *main_s
 
 /* The recording of the configuration in force, with what post_config knows; in its pool. */
 mw_blob mw_current_recording(void);
+/* Adds what is known when every module has had its post_config. */
+void mw_complete_recording(apr_pool_t *pconf, server_rec *s);
 /* How many process groups it declares. */
 unsigned mw_declared_groups(void);
 /* The path of mod_wsgi-daemon, which lies beside the module. */
@@ -288,6 +290,7 @@ typedef const mw_ops mw_cops;
 /* Facts about the child that only Apache knows. */
 typedef struct mw_facts {
     int apache_version[3], module_version[3], maximum_processes, threads_per_process, single_process;
+    const char *description, *mpm, *built; /* of the server */
     mwd_board *board; /* shared with daemon processes, NULL if there is none */
 } mw_facts;
 typedef const mw_facts mw_cfacts;

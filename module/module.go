@@ -110,6 +110,10 @@ func startPython(config *directives.Config, facts *C.mw_facts, ops unsafe.Pointe
 		Interpreter:       func(group string) interp.InterpreterOptions { return interpreterOptions(p, group) },
 		MaximumProcesses:  int(facts.maximum_processes),
 		ThreadsPerProcess: int(facts.threads_per_process),
+		Server: interp.Server{
+			Description: C.GoString(facts.description), MPM: C.GoString(facts.mpm), Built: C.GoString(facts.built),
+			Processes: int(facts.maximum_processes), Threads: int(facts.threads_per_process),
+		},
 	}
 	if p.PythonHashSeed.Fixed {
 		options.HashSeed = &p.PythonHashSeed.Value

@@ -10,6 +10,7 @@ import "C"
 
 import (
 	"fmt"
+	"strconv"
 	"unsafe"
 
 	"modwsgi/directives"
@@ -31,6 +32,7 @@ func (p *process) pythonOptions() interp.Options {
 		Optimize: settings.PythonOptimize, DontWriteBytecode: settings.DontWriteBytecode, FoldCase: !settings.CaseSensitivity,
 		ProcessGroup: g.Name, MaximumProcesses: g.Processes, ThreadsPerProcess: g.Threads,
 		ApacheVersion: version(p.config.Facts["apache_version"]), ModuleVersion: version(p.config.Facts["module_version"]),
+		Server: server(p.config.Facts),
 		Interpreter: func(application string) interp.InterpreterOptions {
 			return interpreterOptions(settings, g, application)
 		},
@@ -55,6 +57,24 @@ func interpreterOptions(settings *directives.ProcessSettings, g *directives.Daem
 		OwnGIL: s.OwnGIL, RestrictSignal: s.RestrictSignal && g.Threads > 0, RestrictStdin: s.RestrictStdin, RestrictStdout: s.RestrictStdout,
 		Path: s.PythonPath, SwitchInterval: s.SwitchInterval, SwitchIntervalSkipped: s.SwitchIntervalSkipped,
 	}
+}
+
+// server is what applications are told of Apache. Of the processes that it uses there are none yet when this is written down.
+func server(facts map[string]string) interp.Server {
+	return interp.Server{
+		Description: facts["server_description"], MPM: facts["mpm"], Built: facts["server_built"],
+		Processes: positive(facts["max_daemons_used"], facts["max_daemons"]), Threads: positive(facts["max_threads"]),
+	}
+}
+
+// positive is the first of the numbers that is one, or 1.
+func positive(numbers ...string) int {
+	for _, text := range numbers {
+		if n, err := strconv.Atoi(text); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 1
 }
 
 // version reads "2.4.57"; what is missing is 0.

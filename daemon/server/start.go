@@ -57,10 +57,14 @@ func Run() int {
 	if p.group.Threads == 0 {
 		p.runService()
 	} else {
+		go p.publishSignals()
 		p.importScripts()
 		p.serve()
 	}
-	select {} // the monitor ends the process
+	for work := range p.mainThread { // the monitor ends the process
+		work()
+	}
+	return exitDone
 }
 
 // begin reads the messages and files that the supervisor has prepared.

@@ -209,10 +209,10 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, in
 static pthread_mutex_t server_lock = PTHREAD_MUTEX_INITIALIZER;
 static gt_buffer server_log; /* guarded by server_lock */
 
-static void log_record(void *transport, int level, const char *text, size_t n)
+static void log_record(void *transport, int level, const mw_origin *origin, const char *text, size_t n)
 {
     gt_exchange *x = transport;
-    char prefix[16];
+    char prefix[1024];
     if (memchr(text, '\n', n))
         shared->newline++;
     if (getpid() != shared->pid) { /* no lock: its owner may have stayed behind */
@@ -230,8 +230,16 @@ static void log_record(void *transport, int level, const char *text, size_t n)
     pthread_mutex_lock(lock);
     append(log, prefix, snprintf(prefix, sizeof prefix, "%d ", level));
     append(log, text, n);
+    if (origin)
+        append(log, prefix, snprintf(prefix, sizeof prefix, " (%s:%d)", origin->file, origin->line));
     append(log, "\n", 1);
     pthread_mutex_unlock(lock);
+}
+
+static int log_level(void *transport)
+{
+    (void)transport;
+    return MW_LOG_INFO;
 }
 
 char *gt_server_log(size_t *n)
@@ -254,6 +262,7 @@ const mw_ops gt_ops = {
     .write = write_body,
     .send_file = send_file,
     .log = log_record,
+    .log_level = log_level,
 };
 
 /* ---- Running ---- */

@@ -1,4 +1,4 @@
-/* The type mod_wsgi.Adapter: start_response and write of one request (PEP 3333). In C because it is on the steady path and is
+/* The type mod_wsgi.Adapter: start_response and write of one request (PEP 3333), and what it knows of the client's encryption. In C because it is on the steady path and is
  * a type slot table. */
 #include "python.h"
 
@@ -187,6 +187,50 @@ static PyObject *adapter_write(PyObject *self, PyObject *data)
     return NULL;
 }
 
+/* ---- Encryption: only where the client's connection is this process's ---- */
+
+static PyObject *adapter_ssl_is_https(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    mw_request *request = running((mw_adapter *)self, "ssl_is_https");
+    if (!request)
+        return NULL;
+    if (!request->call->ops->is_https)
+        return PyLong_FromLong(0);
+    if (!mw_io_allowed() || !mw_io_begin(request))
+        return NULL;
+    bool https = request->call->ops->is_https(request->call->transport);
+    mw_io_end(request);
+    return PyLong_FromLong(https);
+}
+
+/* The bytes of a variable's name, given as str or bytes: a new reference, NULL with TypeError. */
+static PyObject *variable_name(PyObject *name)
+{
+    if (PyBytes_Check(name))
+        return Py_NewRef(name);
+    if (PyUnicode_Check(name))
+        return PyUnicode_AsLatin1String(name);
+    return PyErr_Format(PyExc_TypeError, "the name of a variable must be str or bytes, not %.200s", Py_TYPE(name)->tp_name);
+}
+
+static PyObject *adapter_ssl_var_lookup(PyObject *self, PyObject *argument)
+{
+    mw_request *request = running((mw_adapter *)self, "ssl_var_lookup");
+    PyObject *name = request ? variable_name(argument) : NULL, *result = NULL;
+    if (!name)
+        return NULL;
+    if (!request->call->ops->tls_variable) {
+        result = Py_NewRef(Py_None);
+    } else if (mw_io_allowed() && mw_io_begin(request)) {
+        const char *value = request->call->ops->tls_variable(request->call->transport, PyBytes_AS_STRING(name));
+        result = value ? PyUnicode_DecodeLatin1(value, strlen(value), NULL) : Py_NewRef(Py_None);
+        mw_io_end(request);
+    }
+    Py_DECREF(name);
+    return result;
+}
+
 /* ---- Commit ---- */
 
 /* PEP 3333 leaves checking to the server: a decimal number of 64 bits, leading blanks and sign tolerated, "" is 0. */
@@ -260,6 +304,8 @@ static void adapter_dealloc(PyObject *self)
 static PyMethodDef adapter_methods[] = {
     {"start_response", (PyCFunction)(void (*)(void))adapter_start_response, METH_FASTCALL, NULL},
     {"write", adapter_write, METH_O, NULL},
+    {"ssl_is_https", adapter_ssl_is_https, METH_NOARGS, NULL},
+    {"ssl_var_lookup", adapter_ssl_var_lookup, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -10,13 +10,6 @@
 #include <sys/resource.h>
 #include <time.h>
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec + t.tv_nsec / 1e9;
-}
-
 /* ---- Calling ---- */
 
 /* Logs the current exception, which a callback has raised, in the server's log. */
@@ -173,7 +166,7 @@ static bool add_transfers(mw_request *request, PyObject *payload)
     const mw_measures *m = &request->measures;
     mw_interp *interp = request->interp;
     return add_count(interp, payload, "input_reads", m->input_reads) &&
-        add_count(interp, payload, "input_length", mw_input_returned(request->input)) &&
+        add_count(interp, payload, "input_length", request->input_returned) &&
         add_time(interp, payload, "input_time", m->input_time / 1e9) && add_count(interp, payload, "output_writes", m->output_writes) &&
         add_count(interp, payload, "output_length", m->output_bytes) && add_time(interp, payload, "output_time", m->output_time / 1e9) &&
         add_time(interp, payload, "gil_wait_time", m->gil_wait / 1e9) && add_count(interp, payload, "gil_wait_count", m->gil_waits);
@@ -189,23 +182,25 @@ static bool add_cpu(mw_request *request, PyObject *payload)
         add_time(request->interp, payload, "cpu_time", user + system);
 }
 
-void mw_publish_request_finished(mw_request *request, int status)
+void mw_publish_request_finished(mw_request *request)
 {
     static const char event[] = "request_finished";
     mw_interp *interp = request->interp;
     PyObject *payload = mw_events_wanted(interp) ? payload_of(request, event) : NULL;
     if (!payload)
         return;
-    double finish = now(), took = finish - request->application_start;
-    bool filled = add_thread(request, payload) && add_way(request, payload) && add_time(interp, payload, "application_finish", finish) &&
+    double took = request->application_finish - request->application_start;
+    bool filled = add_thread(request, payload) && add_way(request, payload) && add_time(interp, payload, "application_finish", request->application_finish) &&
         add_time(interp, payload, "application_time", took > 0 ? took : 0) && add_transfers(request, payload) && add_cpu(request, payload) &&
-        add_count(interp, payload, "status", status);
+        add_count(interp, payload, "status", request->final_status);
     publish(request, event, payload, filled, false);
 }
 
 bool mw_cpu_now(mw_cpu *cpu)
 {
     struct rusage used;
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* has the kernel count up to now; getrusage() alone gives what it knew at the last switch */
     if (getrusage(RUSAGE_THREAD, &used) != 0)
         return false;
     cpu->user = used.ru_utime.tv_sec + used.ru_utime.tv_usec / 1e6;

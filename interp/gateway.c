@@ -137,6 +137,28 @@ static int call_application(mw_request *request, PyObject *application, PyObject
     return status;
 }
 
+/* The status that the request is remembered with. */
+static int final_status(const mw_request *request, int result)
+{
+    if (request->timed_out)
+        return 504;
+    if (result > 0 || !request->status)
+        return result > 0 ? result : 500;
+    const char *line = (char *)PyUnicode_1BYTE_DATA(request->status);
+    return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
+}
+
+/* Notes how the call of the application ended, and tells who listens. */
+static void finish(mw_request *request, int result)
+{
+    if (!request->measures.on)
+        return;
+    request->application_finish = mw_now();
+    request->final_status = final_status(request, result);
+    request->input_returned = mw_input_returned(request->input);
+    mw_publish_request_finished(request);
+}
+
 /* Lets go of everything made for the request; whoever kept a reference finds it closed. */
 static void end(mw_request *request, PyObject *errors)
 {
@@ -156,17 +178,6 @@ static void end(mw_request *request, PyObject *errors)
     Py_XDECREF((PyObject *)request->log);
     Py_XDECREF(request->status);
     Py_XDECREF(request->headers);
-}
-
-/* The status that the request is remembered with. */
-static int final_status(const mw_request *request, int result)
-{
-    if (request->timed_out)
-        return 504;
-    if (result > 0 || !request->status)
-        return result > 0 ? result : 500;
-    const char *line = (char *)PyUnicode_1BYTE_DATA(request->status);
-    return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
 }
 
 static int run(mw_request *request)
@@ -192,10 +203,11 @@ static int run(mw_request *request)
         (request->log = mw_log_new(interp, "<wsgi.errors>", request)) && (errors = mw_log_text(interp, request->log)) &&
         (environ = mw_environ_new(request, errors))) {
         request->thread->request = request;
-        request->measures.on = mw_events_wanted(interp);
-        request->cpu_known = request->measures.on && mw_cpu_now(&request->cpu_start);
+        bool observed = mw_events_wanted(interp);
+        request->measures.on = request->measures.on || observed;
+        request->cpu_known = observed && mw_cpu_now(&request->cpu_start);
         status = mw_publish_request_started(request, &application, environ) ? call_application(request, application, environ) : failed(request);
-        mw_publish_request_finished(request, final_status(request, status));
+        finish(request, status);
     } else {
         status = failed(request);
     }
@@ -203,6 +215,17 @@ static int run(mw_request *request)
     Py_DECREF(application);
     end(request, errors);
     return status;
+}
+
+/* What was kept until the GIL was released. */
+static void write_pending(mw_request *request)
+{
+    const mw_call *call = request->call;
+    const char *reason;
+    int64_t began = request->measures.on ? mw_nanoseconds() : 0;
+    request->gone = call->ops->write(call->transport, request->thread->output, request->pending, 0, &reason) < 0;
+    if (began)
+        request->measures.output_time += mw_nanoseconds() - began;
 }
 
 int mw_run(mw_call *call)
@@ -215,10 +238,15 @@ int mw_run(mw_call *call)
     mw_request request = {.call = call, .thread = thread, .outer = thread->request, .outer_serving = thread->serving, .declared = -1};
     PyThreadState *outer_state = thread->depth > 0 ? mw_gilstate_state() : NULL;
     int code = 191, status;
+    bool metered = mw_metering && mw_meter_begin(thread);
+    request.measures.on = metered;
     thread->depth++;
     thread->request = NULL; /* what the script writes while it is loaded must not go through an object of another interpreter */
     request.interp = mw_interp_get(call->application_group, &code);
+    int64_t began = metered ? mw_nanoseconds() : 0;
     if (request.interp && mw_enter(request.interp, thread)) {
+        if (metered)
+            mw_count_gil_wait(&request.measures, began);
         if (thread->depth == 1)
             mw_interrupt_forget();
         mw_request_begin(&request);
@@ -233,11 +261,12 @@ int mw_run(mw_call *call)
     thread->request = request.outer;
     if (outer_state)
         mw_gilstate_follow(outer_state);
-    const char *reason;
     if (request.pending > 0)
-        request.gone = call->ops->write(call->transport, thread->output, request.pending, 0, &reason) < 0;
+        write_pending(&request);
     if (request.buffered)
         thread->output_in_use = false;
+    if (metered)
+        mw_meter_end(thread, &request, status != MW_AGAIN);
     if (status > 0 && request.committed) /* by a thread of the application's, after the failure */
         status = MW_CUT;
     if (status == MW_ANSWERED && !request.gone && request.sent < request.declared)

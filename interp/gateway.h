@@ -51,6 +51,11 @@ typedef struct mw_ops {
     void (*log)(void *transport, int level, const mw_origin *origin, const char *text, size_t n);
     /* The last level that gets into that log. */
     int (*log_level)(void *transport);
+
+    /* Whether the client's connection is encrypted, and a variable of its encryption (mod_ssl, "SSL_CIPHER"), NULL if there is none; valid
+     * until the next call. Both NULL where that is not known. */
+    bool (*is_https)(void *transport);
+    const char *(*tls_variable)(void *transport, const char *name);
 } mw_ops;
 
 /* One CGI variable: NUL-terminated latin-1 (keys: ASCII). A NULL value stands for None. */

@@ -22,12 +22,16 @@ import (
 //go:embed modules.py
 var modulesSource string
 
+//go:embed metrics.py
+var metricsSource string
+
 //go:embed bootstrap.py
 var bootstrapSource string
 
 // sources are what every interpreter is given, in the order in which they are run. Tracebacks show the names.
 var sources = []struct{ name, text string }{
 	{"<mod_wsgi modules>", modulesSource},
+	{"<mod_wsgi metrics>", metricsSource},
 	{"<mod_wsgi>", bootstrapSource},
 }
 

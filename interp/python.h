@@ -63,6 +63,7 @@ typedef struct mw_process {
     mw_python_options options;
     const mw_ops *ops; /* for log records outside a request */
     pid_t pid;         /* of the process that started Python; another pid is a forked copy */
+    double started;    /* seconds since the epoch */
     volatile int *original; /* 1 here, 0 in a forked copy; NULL where the kernel can't do that */
     bool running;
 } mw_process;
@@ -127,6 +128,8 @@ typedef struct mw_interp {
 
 struct mw_request;
 
+typedef struct mw_meter mw_meter; /* metrics.c */
+
 /* One operating system thread that has entered Python. Owned by that thread, freed by it when it ends. */
 typedef struct mw_thread {
     unsigned number;           /* mod_wsgi.thread_id: order of first use, 0 is the thread that started Python */
@@ -137,6 +140,7 @@ typedef struct mw_thread {
     char *output;              /* MW_OUTPUT_SIZE bytes for small answers */
     bool output_in_use;        /* by a request that is not over; one inside it must not touch it */
     unsigned depth;            /* of mw_run(): a transport may run a request within another one's operation */
+    mw_meter *meter;           /* what it has done, NULL until requests are counted */
 } mw_thread;
 
 enum { MW_OUTPUT_SIZE = 65536, MW_MOST_INTERPRETERS = 512 };
@@ -215,6 +219,9 @@ typedef struct mw_request {
     mw_measures measures;
     bool cpu_known;               /* when it began, was: */
     mw_cpu cpu_start;
+    double application_finish;    /* seconds since the epoch, 0 if it has not come to that; and what was known then: */
+    int final_status;
+    uint64_t input_returned;      /* bytes of its body that the application has read */
     double application_start;     /* seconds since the epoch */
     bool gone;                    /* the client is: writing failed */
     bool busy;                    /* a thread is inside the transport for it, see mw_io_begin */
@@ -259,6 +266,13 @@ PyObject *mw_request_data(mw_request *request);
 const char *mw_request_variable(const mw_request *request, const char *key);
 extern PyMethodDef mw_request_data_method, mw_active_requests_method; /* for modules.py */
 
+static inline double mw_now(void) /* seconds since the epoch */
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
 /* Letting go of the GIL while something blocks in a request's transport, and taking it again; how long that takes is measured. */
 static inline int64_t mw_nanoseconds(void)
 {
@@ -266,15 +280,26 @@ static inline int64_t mw_nanoseconds(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
+static inline void mw_count_gil_wait(mw_measures *measures, int64_t began)
+{
+    measures->gil_wait += mw_nanoseconds() - began;
+    measures->gil_waits++;
+}
 static inline void mw_take_gil(mw_request *request, PyThreadState *state)
 {
     int64_t began = request->measures.on ? mw_nanoseconds() : 0;
     PyEval_RestoreThread(state);
-    if (began) {
-        request->measures.gil_wait += mw_nanoseconds() - began;
-        request->measures.gil_waits++;
-    }
+    if (began)
+        mw_count_gil_wait(&request->measures, began);
 }
+
+/* metrics.c: counting requests once an application wants it. No GIL needed. mw_meter_begin: false if this request is not counted; a pair with
+ * mw_meter_end, which is told of a request that does not count after all. The meter of a thread that ends goes back. */
+extern atomic_bool mw_metering;
+bool mw_meter_begin(mw_thread *thread);
+void mw_meter_end(mw_thread *thread, const mw_request *request, bool counts);
+void mw_meter_give_back(mw_meter *meter);
+extern PyMethodDef mw_record_method, mw_drain_method, mw_totals_method; /* for metrics.py */
 
 /* events.c: what the application's callbacks are told. GIL held, released by what they do; they may run for as long as they like, and in a
  * forked copy the copy ends. An exception of theirs is logged and changes nothing, except RequestTimeout, which is left to the caller
@@ -284,7 +309,7 @@ bool mw_publish_request_started(mw_request *request, PyObject **application, PyO
 /* False with RequestTimeout. */
 bool mw_publish_response_started(mw_request *request, PyObject *status, PyObject *headers, PyObject *exc_info);
 void mw_publish_request_exception(mw_request *request, PyObject *kind, PyObject *value, PyObject *traceback);
-void mw_publish_request_finished(mw_request *request, int status);
+void mw_publish_request_finished(mw_request *request);
 /* True if anybody listens to the interpreter's events. GIL held. */
 static inline bool mw_events_wanted(const mw_interp *interp)
 {

@@ -2,6 +2,7 @@
 #include "edge.h"
 
 #include <apr_portable.h>
+#include <http_ssl.h>
 #include <mod_core.h>
 
 #include <errno.h>
@@ -314,7 +315,22 @@ static int log_level(void *transport)
     return ap_get_server_module_loglevel(mw_this_child.main_server, APLOG_MODULE_INDEX);
 }
 
+/* ---- Encryption ---- */
+
+static bool is_https(void *transport)
+{
+    return ap_ssl_conn_is_ssl(((mw_exchange *)transport)->r->connection);
+}
+
+static const char *tls_variable(void *transport, const char *name)
+{
+    request_rec *r = ((mw_exchange *)transport)->r;
+    return ap_ssl_var_lookup(r->pool, r->server, r->connection, r, name);
+}
+
 const mw_ops mw_apache_ops = {
+    .is_https = is_https,
+    .tls_variable = tls_variable,
     .read = read_body,
     .begin = begin,
     .header = header,

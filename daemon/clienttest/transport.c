@@ -100,7 +100,10 @@ static void log_record(void *transport, int level, const mw_origin *origin, cons
         say(transport, "from:%s:%d ", origin->file, origin->line);
 }
 
-static const mw_ops ops = {read_body, begin, header, content_length, write_body, send_file, log_record, log_level};
+static const mw_ops ops = {
+    .read = read_body, .begin = begin, .header = header, .content_length = content_length, .write = write_body, .send_file = send_file,
+    .log = log_record, .log_level = log_level,
+};
 
 static double now(void)
 {

@@ -62,6 +62,10 @@ type Options struct {
 	ApacheVersion     [3]int
 	ModuleVersion     [3]int
 	Server            Server
+
+	// ServerMetrics makes what mod_wsgi.server_metrics() returns, as JSON; nil if it can't now. It may wait for a second or so. nil here:
+	// applications are not to know.
+	ServerMetrics func() []byte
 }
 
 // A Server is what the module apache says of the server beside its version.
@@ -74,6 +78,7 @@ type Server struct {
 var process struct {
 	foldCase, embedded bool
 	interpreter        func(group string) InterpreterOptions
+	serverMetrics      func() []byte
 	oddities           []*Fault // of the configured home
 }
 
@@ -82,7 +87,7 @@ var process struct {
 // Python does not run here; what is odd about its surroundings, but works, is logged.
 func Start(o Options, ops unsafe.Pointer) error {
 	process.foldCase, process.embedded = o.FoldCase, o.Embedded
-	process.interpreter = o.Interpreter
+	process.interpreter, process.serverMetrics = o.Interpreter, o.ServerMetrics
 	if process.interpreter == nil {
 		process.interpreter = func(string) InterpreterOptions { return InterpreterOptions{} }
 	}

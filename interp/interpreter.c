@@ -123,7 +123,7 @@ static bool set_functions(PyObject *options)
 {
     static PyMethodDef *const methods[] = {
         &mw_explain_refusal_method, &mw_report_method, &mw_inform_method, &mw_log_method, &mw_log_enabled_method, &mw_request_data_method,
-        &mw_active_requests_method, &mw_record_method, &mw_drain_method, &mw_totals_method,
+        &mw_active_requests_method, &mw_record_method, &mw_drain_method, &mw_totals_method, &mw_server_method,
     };
     PyObject *module = PyUnicode_InternFromString("mod_wsgi");
     bool ok = module && set_option(options, "_go_entries", PyCFunction_NewEx(&go_entries_method, NULL, module));

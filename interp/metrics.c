@@ -459,3 +459,21 @@ static PyObject *totals(PyObject *self, PyObject *unused)
 }
 
 PyMethodDef mw_totals_method = {"_totals", totals, METH_NOARGS, NULL};
+
+/* _server(): JSON, or None. */
+static PyObject *server(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    if (!may_look())
+        return NULL;
+    size_t n = 0;
+    char *text;
+    Py_BEGIN_ALLOW_THREADS
+    text = goMwServerMetrics(&n);
+    Py_END_ALLOW_THREADS
+    PyObject *result = text ? PyBytes_FromStringAndSize(text, n) : Py_NewRef(Py_None);
+    free(text);
+    return result;
+}
+
+PyMethodDef mw_server_method = {"_server", server, METH_NOARGS, NULL};

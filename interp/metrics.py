@@ -25,7 +25,7 @@ def phase_metrics(name, phase, recorded):
     }
 
 
-def make_metrics(record, drain, totals, in_daemon_process):
+def make_metrics(record, drain, totals, server, in_daemon_process):
     """The functions of mod_wsgi. Without in_daemon_process no request has waited for a process."""
 
     def start_recording_metrics():
@@ -101,4 +101,11 @@ def make_metrics(record, drain, totals, in_daemon_process):
             "threads": threads,
         }
 
-    return start_recording_metrics, request_metrics, process_metrics
+    def server_metrics():
+        """What all processes of the server and their workers are doing: a dict, or None where the configuration keeps that from applications."""
+        import json
+
+        text = server()
+        return None if text is None else json.loads(text)
+
+    return start_recording_metrics, request_metrics, process_metrics, server_metrics

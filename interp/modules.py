@@ -163,7 +163,7 @@ def install_mod_wsgi(options):
         "version", "process_group", "application_group", "maximum_processes", "threads_per_process", "request_data", "_go_entries",
     )}
     subscriptions = make_subscriptions(options["inform"], bool(options["process_group"]))
-    metrics = make_metrics(options["record"], options["drain"], options["totals"], bool(options["process_group"]))
+    metrics = make_metrics(options["record"], options["drain"], options["totals"], options["server"], bool(options["process_group"]))
     for member in (FileWrapper, RequestTimeout, *subscriptions, *metrics):
         member.__module__, member.__qualname__ = "mod_wsgi", member.__name__
         eager[member.__name__] = member

@@ -299,7 +299,7 @@ extern atomic_bool mw_metering;
 bool mw_meter_begin(mw_thread *thread);
 void mw_meter_end(mw_thread *thread, const mw_request *request, bool counts);
 void mw_meter_give_back(mw_meter *meter);
-extern PyMethodDef mw_record_method, mw_drain_method, mw_totals_method; /* for metrics.py */
+extern PyMethodDef mw_record_method, mw_drain_method, mw_totals_method, mw_server_method; /* for metrics.py */
 
 /* events.c: what the application's callbacks are told. GIL held, released by what they do; they may run for as long as they like, and in a
  * forked copy the copy ends. An exception of theirs is logged and changes nothing, except RequestTimeout, which is left to the caller
@@ -397,6 +397,8 @@ extern void goMwInterpreterOptions(mw_text *group, mw_interp_options *options);
 extern char *goMwScriptName(mw_text *path);
 /* Reads a script. NULL and *reason (malloc'ed) when it can't be read. *mtime is of what was read. */
 extern char *goMwScriptRead(mw_text *path, size_t *n, int64_t *mtime, char **reason);
+/* What the server's processes do, as JSON of n bytes; NULL if that is not known here. May wait. */
+extern char *goMwServerMetrics(size_t *n);
 /* Words a failure, as one log record, and says which HTTP status it means. script, group and detail may be NULL. The first line of detail
  * is for the record; what follows is a traceback to learn from. */
 extern char *goMwExplain(int code, mw_text *script, mw_text *group, mw_text *detail, int *status);

@@ -22,7 +22,8 @@ type process struct {
 	group      *directives.DaemonGroup
 	assignment daemon.Assignment
 	board      *daemon.Board
-	wake       int // an eventfd: the request threads have something to say
+	mailbox    *daemon.Mailbox // nil unless the group has server-metrics=On
+	wake       int             // an eventfd: the request threads have something to say
 
 	stopping atomic.Bool   // no further scripts, no request threads
 	done     atomic.Bool   // a process that only runs scripts has run them

@@ -11,6 +11,7 @@ import "C"
 import (
 	"fmt"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"modwsgi/directives"
@@ -24,6 +25,9 @@ func (p *process) startPython() {
 		logAt(levelCrit, "WSGI0028: Python was not started in %s, so every request for it gets 500: %v", p.name(), err)
 	}
 }
+
+// metricsPatience is how long an application waits at most for one of Apache's children to say what the server does.
+const metricsPatience = 2 * time.Second
 
 func (p *process) pythonOptions() interp.Options {
 	settings, g := &p.config.Process, p.group
@@ -39,6 +43,9 @@ func (p *process) pythonOptions() interp.Options {
 	}
 	if g.PythonHome != "" {
 		o.Home, o.HomeSetting = g.PythonHome, fmt.Sprintf("python-home= of process group '%s'", g.Name)
+	}
+	if p.mailbox != nil {
+		o.ServerMetrics = func() []byte { return p.mailbox.Ask(metricsPatience) }
 	}
 	if settings.PythonHashSeed.Fixed {
 		o.HashSeed = &settings.PythonHashSeed.Value

@@ -88,6 +88,11 @@ func begin() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.group.ServerMetrics {
+		if p.mailbox, err = daemon.OpenMailbox(daemon.BoardFD, daemon.Slots(config.Process.Groups)); err != nil {
+			return nil, err
+		}
+	}
 	unix.Close(daemon.BoardFD)
 	return p, nil
 }

@@ -151,7 +151,7 @@ static int final_status(const mw_request *request, int result)
 /* Notes how the call of the application ended, and tells who listens. */
 static void finish(mw_request *request, int result)
 {
-    if (!request->measures.on)
+    if (!request->measures.on && !mw_events_wanted(request->interp)) /* it may just have subscribed */
         return;
     request->application_finish = mw_now();
     request->final_status = final_status(request, result);

@@ -79,7 +79,7 @@ static PyObject *request_data(PyObject *self, PyObject *unused)
     return Py_XNewRef(mw_request_data(request));
 }
 
-PyMethodDef mw_request_data_method = {"request_data", request_data, METH_NOARGS, "The scratchpad of the request that this thread serves: a dict."};
+PyMethodDef mw_request_data_method = {"request_data", request_data, METH_NOARGS, "request_data()\n--\n\nThe scratchpad of the request that this thread serves: a dict."};
 
 /* _active_requests(): the dict, which is kept up to date from the first call on. */
 static PyObject *active_requests(PyObject *self, PyObject *unused)

@@ -47,7 +47,7 @@ func (m metrics) sum(t *testing.T, key string) (sum float64) {
 }
 
 // tellMetrics evaluates an expression in an interpreter.
-func tellMetrics(t *testing.T, r *Request, expression string) metrics {
+func tellMetrics(t testing.TB, r *Request, expression string) metrics {
 	t.Helper()
 	ask := *r
 	ask.Environ = []string{"status=200 OK", "tell=" + expression}
@@ -62,7 +62,7 @@ func tellMetrics(t *testing.T, r *Request, expression string) metrics {
 var recording sync.Once
 
 // record switches recording on, for good: the first time it looks whether there was none before.
-func record(t *testing.T) {
+func record(t testing.TB) {
 	t.Helper()
 	recording.Do(func() {
 		m := tellMetrics(t, request(t, metricsScript), `{"before": [mod_wsgi.request_metrics(), mod_wsgi.process_metrics()],

@@ -1,4 +1,4 @@
-"""The module apache, which applications find wherever mod_wsgi runs them. docs/api.md explains it."""
+"""The module apache, which applications find wherever mod_wsgi runs them."""
 
 version: tuple[int, int, int]
 maximum_processes: int

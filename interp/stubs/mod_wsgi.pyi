@@ -1,4 +1,4 @@
-"""The module mod_wsgi, which applications find wherever mod_wsgi runs them. docs/api.md explains it."""
+"""The module mod_wsgi, which applications find wherever mod_wsgi runs them."""
 
 from collections.abc import Callable, Iterator
 from logging import Handler as _Handler

@@ -310,10 +310,10 @@ bool mw_publish_request_started(mw_request *request, PyObject **application, PyO
 bool mw_publish_response_started(mw_request *request, PyObject *status, PyObject *headers, PyObject *exc_info);
 void mw_publish_request_exception(mw_request *request, PyObject *kind, PyObject *value, PyObject *traceback);
 void mw_publish_request_finished(mw_request *request);
-/* True if anybody listens to the interpreter's events. GIL held. */
+/* True if anybody listens to the interpreter's events. A forked copy has none to tell. GIL held. */
 static inline bool mw_events_wanted(const mw_interp *interp)
 {
-    return PyList_GET_SIZE(interp->event_callbacks) > 0;
+    return PyList_GET_SIZE(interp->event_callbacks) > 0 && !mw_is_forked_copy();
 }
 /* In every interpreter, one after the other; no GIL held. The first one is told once only: later calls do nothing. */
 void mw_publish_process_stopping(const char *reason);

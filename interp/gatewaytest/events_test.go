@@ -257,3 +257,21 @@ func TestACopyForkedInASubscriberEnds(t *testing.T) {
 	clear.Group = ""
 	run(t, clear)
 }
+
+func TestAForkedCopyPublishesNothing(t *testing.T) {
+	r := request(t, `
+	import mod_wsgi, os
+	mod_wsgi.event_callbacks[:] = [lambda name, **payload: None]
+	def application(environ, start_response):
+		pid = os.fork()
+		if pid == 0:
+			start_response("200 OK", []) # a copy would end in the first callback
+			os._exit(7)
+		status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+		mod_wsgi.event_callbacks.clear()
+		start_response("200 OK", [])
+		return [repr(status).encode()]
+	`)
+	r.Group = ""
+	expect(t, run(t, r), "7")
+}

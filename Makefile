@@ -72,7 +72,7 @@ daemon:
 .PHONY: install
 install:
 	@[ -e $(MODULE) ] && [ -e $(DAEMON) ] || $(MAKE) --no-print-directory build
-	@.ci/install $(MODULE) $(DAEMON)
+	@.ci/install $(MODULE) $(DAEMON) "$(PYTHON)"
 
 .PHONY: deps
 deps:

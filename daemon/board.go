@@ -51,7 +51,7 @@ func unpack(word uint64) SlotWord {
 
 // A layout says where the parts of a board are.
 type layout struct {
-	parts []int // offset of each group's part, then the size of the board
+	parts []int // offset of each group's part, then of the mailbox
 	first []int // number of each group's first slot, then the number of slots
 }
 
@@ -66,7 +66,8 @@ func layOut(slots []int) layout {
 	return l
 }
 
-func (l layout) size() int { return l.parts[len(l.parts)-1] }
+func (l layout) mailbox() int { return l.parts[len(l.parts)-1] }
+func (l layout) size() int    { return l.mailbox() + MailboxSize }
 
 // PartOffset is where on a board, for groups with so many slots each, a group's mwd_part is.
 func PartOffset(slots []int, group int) int { return layOut(slots).parts[group] }
@@ -191,8 +192,7 @@ func (b *Board) SetHopeless(group int, hopeless bool) {
 func (b *Board) Wake(group int) {
 	turn := atomicAt32(b.part(group), 0)
 	turn.Add(1)
-	const futexWake, everybody = 1, 1<<31 - 1
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(turn)), futexWake, everybody, 0, 0, 0) // fails only for a bad address
+	futexWake(turn, everybody)
 }
 
 func (b *Board) part(group int) []byte {

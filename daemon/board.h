@@ -45,7 +45,7 @@ typedef struct mwd_part {
     mwd_slot slots[];
 } mwd_part;
 
-/* The first page. */
+/* The first page. Behind the last part is the mailbox (mailbox.go), which is Go's alone. */
 typedef struct mwd_board {
     uint32_t magic; /* set last: the board is ready */
     uint32_t reserved[15];

@@ -38,13 +38,16 @@ type Request struct {
 	ContentLength int64  // of the body, -1: unknown
 	Flags         uint32 // as MW_CALL_* of interp/gateway.h
 	Complete      bool   // Window is all of the body
+	Connects      uint32 // attempts to reach a process, this one included
+	Restarts      uint32 // processes that have sent the request back
+	LogLevel      uint32 // the last level, syslog's number, of records that the request's log takes
 
 	ApplicationGroup, Script, Callable, Resource string
 	Environ                                      []Pair
 	Window                                       []byte // what had arrived of the body
 }
 
-const requestFixed = 8 + 8 + 8 + 4 + 4 + 4*stringFixed + 4 + stringFixed
+const requestFixed = 8 + 8 + 8 + 5*4 + 4*stringFixed + 4 + stringFixed
 
 const noValue = math.MaxUint32 // in place of the length of a None
 
@@ -60,7 +63,9 @@ func AppendRequest(b []byte, r *Request) ([]byte, error) {
 		if r.Complete {
 			complete = 1
 		}
-		b = binary.LittleEndian.AppendUint32(b, complete)
+		for _, n := range []uint32{complete, r.Connects, r.Restarts, r.LogLevel} {
+			b = binary.LittleEndian.AppendUint32(b, n)
+		}
 		for _, s := range []string{r.ApplicationGroup, r.Script, r.Callable, r.Resource} {
 			b = appendString(b, s)
 		}
@@ -87,6 +92,7 @@ func ParseRequest(payload []byte) (*Request, error) {
 	r := &Request{Start: p.uint64(), Queued: p.uint64(), ContentLength: int64(p.uint64()), Flags: p.uint32()}
 	complete := p.uint32()
 	r.Complete = complete == 1
+	r.Connects, r.Restarts, r.LogLevel = p.uint32(), p.uint32(), p.uint32()
 	r.ApplicationGroup, r.Script, r.Callable, r.Resource = p.string(), p.string(), p.string(), p.string()
 	n := p.uint32()
 	if p.failed || uint64(n)*8 > uint64(len(p.rest)) || r.ContentLength < -1 || complete > 1 {
@@ -183,23 +189,31 @@ func ParseFailure(payload []byte) (Failure, error) {
 	return f, p.end("failure")
 }
 
-// A LogRecord is one line for the error log. Level is a number of syslog's, as Apache's are.
+// A LogRecord is one line for the error log. Level is a number of syslog's, as Apache's are. File and Line say where in the application it
+// comes from; "" and 0 if it does not.
 type LogRecord struct {
 	Level uint8
+	Line  uint32
+	File  string
 	Text  string
 }
 
+const logFixed = 1 + 4 + stringFixed
+
 // AppendLog appends a Log frame. A text that is too long is cut.
 func AppendLog(b []byte, l LogRecord) []byte {
-	return appendFrame(b, Log, func(b []byte) []byte { return append(append(b, l.Level), l.Text[:min(len(l.Text), MaxPayload-1)]...) })
+	return appendFrame(b, Log, func(b []byte) []byte {
+		b = appendString(binary.LittleEndian.AppendUint32(append(b, l.Level), l.Line), l.File)
+		return append(b, l.Text[:min(len(l.Text), MaxPayload-logFixed-len(l.File))]...)
+	})
 }
 
 // ParseLog reads the payload of a Log.
 func ParseLog(payload []byte) (LogRecord, error) {
-	if len(payload) == 0 {
-		return LogRecord{}, fmt.Errorf("%w: an empty log record", errGarbage)
-	}
-	return LogRecord{Level: payload[0], Text: string(payload[1:])}, nil
+	p := parser{rest: payload}
+	l := LogRecord{Level: p.take(1)[0], Line: p.uint32(), File: p.string()}
+	l.Text, p.rest = string(p.rest), nil
+	return l, p.end("log record")
 }
 
 // AppendWant appends a Want frame: the application waits for n bytes or fewer. Body, BodyEnd or BodyFailed answers it.

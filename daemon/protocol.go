@@ -7,7 +7,7 @@ import (
 )
 
 // Version of the protocol. Both ends say theirs in HELLO, and part when they differ.
-const Version = 1
+const Version = 2
 
 // Limits that both ends hold the other one to. A frame beyond them is garbage, and the connection is closed.
 const (
@@ -69,7 +69,7 @@ var layouts = map[Type]struct {
 	Start:       {min: 17, max: MaxPayload},
 	Data:        {min: 1, max: MaxPayload, flags: FlagFlush},
 	File:        {min: 16, max: 16},
-	Log:         {min: 1, max: MaxPayload},
+	Log:         {min: logFixed, max: MaxPayload},
 	End:         {flags: FlagShort},
 	Abort:       {min: 2, max: MaxPayload},
 	Fail:        {min: 2, max: MaxPayload},

@@ -18,7 +18,7 @@ func samples(t testing.TB) []struct {
 	frame []byte
 } {
 	request, err := AppendRequest(nil, &Request{
-		Start: 1_700_000_000_000_001, Queued: 1_700_000_000_000_002, ContentLength: 3, Flags: 5, Complete: true,
+		Start: 1_700_000_000_000_001, Queued: 1_700_000_000_000_002, ContentLength: 3, Flags: 5, Complete: true, Connects: 2, Restarts: 1, LogLevel: 6,
 		ApplicationGroup: "group", Script: "/srv/app.wsgi", Callable: "application", Resource: "/srv/app.wsgi",
 		Environ: []Pair{{"PATH_INFO", []byte("/\xe9")}, {"EMPTY", []byte{}}, {"NONE", nil}}, Window: []byte("abc"),
 	})
@@ -41,6 +41,7 @@ func samples(t testing.TB) []struct {
 		{"data", append(AppendHeader(nil, Header{Type: Data, Flags: FlagFlush, Length: 2}), "ok"...)},
 		{"file", AppendFile(nil, FileRange{Offset: 10, Length: 1 << 33})},
 		{"log", AppendLog(nil, LogRecord{Level: 3, Text: "a line"})},
+		{"log from", AppendLog(nil, LogRecord{Level: 6, Line: 12, File: "/srv/app.py", Text: "a line"})},
 		{"end", empty(End, 0)},
 		{"end short", empty(End, FlagShort)},
 		{"abort", AppendFailure(nil, Abort, Failure{500, "ValueError"})},

@@ -8,12 +8,14 @@
 #include <string.h>
 
 enum {
-    MWD_VERSION = 1,
+    MWD_VERSION = 2,
     MWD_HEADER = 8,                /* bytes of a frame's header */
     MWD_MAX_REQUEST = 16 << 20,    /* payload of REQUEST, bytes */
     MWD_MAX_PAYLOAD = 1 << 20,     /* of every other frame */
     MWD_FIRST_WINDOW = 64 << 10,   /* bytes of the body that travel with REQUEST at most */
     MWD_HELLO = 4,                 /* payload of a hello */
+    MWD_AT_CONNECTS = 32,          /* in the payload of REQUEST: what the child learns on the way. Number of attempts, */
+    MWD_AT_RESTARTS = 36,          /* and of processes that sent the request back */
 };
 
 enum {
@@ -91,10 +93,10 @@ static inline bool mwd_get_header(const unsigned char *from, mwd_header *h)
         uint8_t type, flags;
         uint32_t min, max;
     } layouts[] = {
-        {MWD_CLIENT_HELLO, 0, MWD_HELLO, MWD_HELLO}, {MWD_REQUEST, 0, 61, MWD_MAX_REQUEST}, {MWD_BODY, 0, 0, MWD_MAX_PAYLOAD},
+        {MWD_CLIENT_HELLO, 0, MWD_HELLO, MWD_HELLO}, {MWD_REQUEST, 0, 73, MWD_MAX_REQUEST}, {MWD_BODY, 0, 0, MWD_MAX_PAYLOAD},
         {MWD_BODY_END, 0, 0, 0}, {MWD_BODY_FAILED, 0, 2, MWD_MAX_PAYLOAD}, {MWD_SERVER_HELLO, 0, MWD_HELLO, MWD_HELLO},
         {MWD_WANT, 0, 4, 4}, {MWD_START, 0, 17, MWD_MAX_PAYLOAD}, {MWD_DATA, MWD_FLUSH, 1, MWD_MAX_PAYLOAD}, {MWD_FILE, 0, 16, 16},
-        {MWD_LOG, 0, 1, MWD_MAX_PAYLOAD}, {MWD_END, MWD_SHORT, 0, 0}, {MWD_ABORT, 0, 2, MWD_MAX_PAYLOAD}, {MWD_FAIL, 0, 2, MWD_MAX_PAYLOAD},
+        {MWD_LOG, 0, 10, MWD_MAX_PAYLOAD}, {MWD_END, MWD_SHORT, 0, 0}, {MWD_ABORT, 0, 2, MWD_MAX_PAYLOAD}, {MWD_FAIL, 0, 2, MWD_MAX_PAYLOAD},
         {MWD_AGAIN, 0, 0, 0},
     };
     h->type = from[0];

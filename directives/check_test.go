@@ -24,15 +24,9 @@ WSGIDaemonProcess x treads=1 processes=0`,
 				"error 4: WSGIDaemonProcess: unknown option 'treads'; did you mean 'threads'?", "error 4: WSGIDaemonProcess: option 'processes': \"0\" is out of range", "warning 4: WSGIDaemonProcess: nothing uses"}},
 		{name: "a directive without effect yet is named once", config: `WSGISlowRequests 5
 WSGISlowRequests 5
-WSGIServerMetrics On
+WSGITelemetryOptions None
 WSGISlowRequests 0`,
-			want: []string{"warning 1: WSGISlowRequests: accepted and checked, but it has no effect yet in this version (2 occurrences", "warning 3: WSGIServerMetrics: accepted"}},
-		{name: "an option without effect yet is named once", config: `WSGIDaemonProcess a server-metrics=On
-WSGIDaemonProcess b server-metrics=Off
-WSGIScriptAlias /x /x process-group=a
-WSGIScriptAlias /y /y process-group=b
-WSGIScriptAlias /z /z process-group=%{GLOBAL}`,
-			want: []string{"warning 1: WSGIDaemonProcess: option 'server-metrics' is accepted and checked, but it has no effect yet in this version (2 occ"}},
+			want: []string{"warning 1: WSGISlowRequests: accepted and checked, but it has no effect yet in this version (2 occurrences", "warning 3: WSGITelemetryOptions: accepted"}},
 		{name: "what daemon processes do not need may stay", config: `WSGISocketRotation On
 WSGIAcceptMutex flock
 WSGISocketRotation Off`,

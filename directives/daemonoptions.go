@@ -104,7 +104,7 @@ var daemonOptions = []option[DaemonGroup]{
 		set: bytesOption(func(g *DaemonGroup) *int64 { return &g.MemoryLimit })},
 	{Name: "virtual-memory-limit", Value: "bytes", Default: "0 (off)", Doc: "Limit of the address space (`RLIMIT_AS`).",
 		set: bytesOption(func(g *DaemonGroup) *int64 { return &g.VirtualMemoryLimit })},
-	{Name: "server-metrics", Value: "On or Off", Default: "Off", Since: "4.2.0", Effect: Later, Doc: "Whether `mod_wsgi.server_metrics()` returns data in this group.",
+	{Name: "server-metrics", Value: "On or Off", Default: "Off", Since: "4.2.0", Doc: "Whether `mod_wsgi.server_metrics()` returns data in this group.",
 		set: func(o *optionValue, g *DaemonGroup) {
 			var value Tristate
 			flagOption(func(*DaemonGroup) *Tristate { return &value })(o, g)

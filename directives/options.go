@@ -59,10 +59,7 @@ func readOptions[T any](a *arguments, table []option[T], to *T) {
 		}
 		seen[name] = true
 		row.set(o, to)
-		switch row.Effect {
-		case Later:
-			a.builder.later(a.place, "option '"+name+"'", "")
-		case Never:
+		if row.Effect == Never {
 			o.warnf(0, "%s", row.Doc)
 		}
 	}

@@ -35,7 +35,7 @@ var daemonDirectives = []Directive{
 	},
 	{
 		Name: "WSGIServerMetrics", Syntax: "On|Off", Args: OnOff, Places: mainServer,
-		Default: "Off", Since: "4.2.0", Merge: NotMerged, Effect: Later,
+		Default: "Off", Since: "4.2.0", Merge: NotMerged,
 		Help: "Whether embedded applications may read Apache's scoreboard",
 		Doc:  "`On` lets `mod_wsgi.server_metrics()` return data; daemon process groups have the option `server-metrics=`.",
 		read: readSwitch(func(p *ProcessSettings) *bool { return &p.ServerMetrics }),

@@ -1,5 +1,5 @@
-/* The type mod_wsgi.Adapter: start_response and write of one request (PEP 3333). In C because it is on the steady path and is
- * a type slot table. */
+/* The type mod_wsgi.Adapter: start_response and write of one request (PEP 3333), and what it knows of the client's encryption. In C because it
+ * is on the steady path and is a type slot table. */
 #include "python.h"
 
 #include <errno.h>
@@ -141,6 +141,8 @@ static PyObject *adapter_start_response(PyObject *self, PyObject *const *argumen
     if (n < 2 || n > 3)
         return PyErr_Format(PyExc_TypeError, "start_response takes a status, a list of headers and exc_info, not %zd arguments", n);
     PyObject *status = arguments[0], *headers = arguments[1], *exc_info = n > 2 ? arguments[2] : Py_None;
+    if (!mw_publish_response_started(request, status, headers, exc_info) || !(request = running((mw_adapter *)self, "start_response")))
+        return NULL;
     if (!PyList_Check(headers))
         return PyErr_Format(PyExc_TypeError, "headers must be a list, not %.200s", Py_TYPE(headers)->tp_name);
     if (exc_info != Py_None && !PyTuple_Check(exc_info))
@@ -183,6 +185,29 @@ static PyObject *adapter_write(PyObject *self, PyObject *data)
     if (!PyErr_Occurred())
         PyErr_Format(PyExc_OSError, "mod_wsgi: could not write to the client: %s", reason);
     return NULL;
+}
+
+/* ---- Encryption: only where the client's connection is this process's ---- */
+
+static PyObject *adapter_ssl_is_https(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    mw_request *request = running((mw_adapter *)self, "ssl_is_https");
+    if (!request || !mw_io_allowed() || !mw_io_begin(request))
+        return NULL;
+    PyObject *https = mw_call_is_https(request->call);
+    mw_io_end(request);
+    return https;
+}
+
+static PyObject *adapter_ssl_var_lookup(PyObject *self, PyObject *name)
+{
+    mw_request *request = running((mw_adapter *)self, "ssl_var_lookup");
+    if (!request || !mw_io_allowed() || !mw_io_begin(request))
+        return NULL;
+    PyObject *value = mw_call_tls_variable(request->call, name);
+    mw_io_end(request);
+    return value;
 }
 
 /* ---- Commit ---- */
@@ -258,6 +283,8 @@ static void adapter_dealloc(PyObject *self)
 static PyMethodDef adapter_methods[] = {
     {"start_response", (PyCFunction)(void (*)(void))adapter_start_response, METH_FASTCALL, NULL},
     {"write", adapter_write, METH_O, NULL},
+    {"ssl_is_https", adapter_ssl_is_https, METH_NOARGS, NULL},
+    {"ssl_var_lookup", adapter_ssl_var_lookup, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

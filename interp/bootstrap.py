@@ -1,66 +1,10 @@
-"""What every interpreter is given before it runs an application; run once in each, in a namespace of its own.
+"""What every interpreter is given before it runs an application; run once in each, in a namespace of its own, together with the other
+Python files of this folder.
 
 install() is called by the C code with the facts and objects that only C has; the classes are used from there too.
 """
 
 import sys
-
-
-class FileWrapper:
-    """wsgi.file_wrapper: PEP 3333, Optional Platform-Specific File Handling."""
-
-    __module__ = "mod_wsgi"
-
-    def __init__(self, filelike, blksize=8192):
-        if blksize < 0:
-            raise ValueError("block size must not be negative")
-        self._filelike = filelike
-        self._blksize = blksize
-        self._closed = False
-
-    def _check_open(self):
-        if self._closed:
-            raise ValueError("I/O operation on closed file wrapper")
-
-    @property
-    def filelike(self):
-        self._check_open()
-        return self._filelike
-
-    @property
-    def blksize(self):
-        return self._blksize
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        self._check_open()
-        block = self._filelike.read(self._blksize)
-        if not isinstance(block, bytes):
-            raise TypeError(f"file-like object returned {type(block).__name__}, not bytes")
-        if not block:
-            raise StopIteration
-        return block
-
-    def close(self):
-        if self._closed:
-            return
-        filelike, self._filelike, self._closed = self._filelike, None, True
-        try:
-            close = filelike.close
-        except AttributeError:
-            return
-        try:
-            close()
-        except Exception:
-            pass  # the answer is out; the reference swallows this too
-
-
-class RequestTimeout(BaseException):
-    """Ends a request with 504. Not an Exception, so that an application's own handlers let it pass."""
-
-    __module__ = "mod_wsgi"
 
 
 class Restricted:
@@ -216,41 +160,6 @@ def extend_path(directories):
     sys.path[:] = added + before
 
 
-def install_module(options):
-    import importlib.machinery
-    import types
-
-    def existing_path(name):
-        """The __path__ of an installed package of that name: its submodules stay importable."""
-        try:
-            module = __import__(name)
-        except ModuleNotFoundError:
-            return None
-        return getattr(module, "__path__", None)
-
-    path = existing_path("mod_wsgi")
-    module = types.ModuleType("mod_wsgi")
-    module.__spec__ = importlib.machinery.ModuleSpec("mod_wsgi", None)
-    if path is not None:
-        module.__path__ = path
-    module.version = options["version"]
-    module.process_group = options["process_group"]
-    module.application_group = options["application_group"]
-    module.maximum_processes = options["maximum_processes"]
-    module.threads_per_process = options["threads_per_process"]
-    module.FileWrapper = FileWrapper
-    module.RequestTimeout = RequestTimeout
-    module._go_entries = options["go_entries"]
-    sys.modules["mod_wsgi"] = module
-
-    try:
-        apache = __import__("apache")
-    except ModuleNotFoundError:
-        apache = types.ModuleType("apache")
-        sys.modules["apache"] = apache
-    apache.version = options["apache_version"]
-
-
 def install(options):
     sys.argv = ["mod_wsgi"]
     sys.stderr = options["stderr"]
@@ -263,7 +172,8 @@ def install(options):
         import os
 
         os.environ["PYTHON_EGG_CACHE"] = options["egg_cache"]
-    install_module(options)
+    install_mod_wsgi(options)
+    install_apache(options)
     free_children_of_signals()
     if options["restrict_signal"]:
         restrict_signals(options["inform"])

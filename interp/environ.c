@@ -99,6 +99,7 @@ PyObject *mw_environ_new(mw_request *request, PyObject *errors)
     const mw_call *call = request->call;
     const mw_names *name = &request->interp->names;
     PyObject *environ = PyDict_New();
+    request->application_start = now();
     if (environ && add_variables(environ, request) && add_native_request(environ, request) && set(environ, name->wsgi_version, Py_NewRef(request->interp->wsgi_version)) &&
         set(environ, name->url_scheme, Py_NewRef(call->flags & MW_CALL_HTTPS ? name->https : name->http)) &&
         set(environ, name->input, Py_NewRef((PyObject *)request->input)) &&
@@ -112,7 +113,7 @@ PyObject *mw_environ_new(mw_request *request, PyObject *errors)
         set(environ, name->request_start, PyFloat_FromDouble(call->request_start)) &&
         set(environ, name->queue_start, PyFloat_FromDouble(call->queue_start)) &&
         set(environ, name->daemon_start, PyFloat_FromDouble(call->daemon_start)) &&
-        set(environ, name->application_start, PyFloat_FromDouble(now())))
+        set(environ, name->application_start, PyFloat_FromDouble(request->application_start)))
         return environ;
     Py_XDECREF(environ);
     return NULL;

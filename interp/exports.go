@@ -45,6 +45,20 @@ func goMwScriptRead(path *C.mw_text, n *C.size_t, mtime *C.int64_t, reason **C.c
 	return (*C.char)(C.CBytes(append(source, 0)))
 }
 
+//export goMwServerMetrics
+func goMwServerMetrics(n *C.size_t) *C.char {
+	CountEntry()
+	if process.serverMetrics == nil {
+		return nil
+	}
+	text := process.serverMetrics()
+	if text == nil {
+		return nil
+	}
+	*n = C.size_t(len(text))
+	return (*C.char)(C.CBytes(text))
+}
+
 //export goMwExplain
 func goMwExplain(code C.int, script, group, asked, detail *C.mw_text, status *C.int) *C.char {
 	CountEntry()

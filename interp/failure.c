@@ -17,14 +17,14 @@ int mw_fail(const mw_call *call, int code, const char *detail)
     if (!text)
         snprintf(plain, sizeof plain, "WSGI%04d: %.*s", code, detail ? (int)strcspn(detail, "\n") : 256, detail ? detail : "failed in a forked copy of the process");
     const char *record = text ? text : plain;
-    call->ops->log(call->transport, MW_LOG_ERR, record, strlen(record));
+    call->ops->log(call->transport, MW_LOG_ERR, NULL, record, strlen(record));
     free(text);
     return status;
 }
 
 void mw_log_outside(const mw_ops *ops, int level, const char *text)
 {
-    ops->log(NULL, level, text, strlen(text));
+    ops->log(NULL, level, NULL, text, strlen(text));
 }
 
 /* The traceback as a new str; NULL when even that fails. */
@@ -77,7 +77,7 @@ int mw_fail_exception(mw_request *request, int code, int code_if_exit)
     Py_BEGIN_ALLOW_THREADS
     status = mw_fail(request->call, code, detail);
     if (lines)
-        mw_log_lines(request->call->ops, request->call->transport, MW_LOG_ERR, lines, n);
+        mw_log_lines(request->call->ops, request->call->transport, MW_LOG_ERR, NULL, lines, n);
     Py_END_ALLOW_THREADS
     request->loggers--;
     free(detail);
@@ -110,3 +110,25 @@ static PyObject *explain_refusal(PyObject *self, PyObject *arguments)
 }
 
 PyMethodDef mw_explain_refusal_method = {"_explain_refusal", explain_refusal, METH_VARARGS, NULL};
+
+/* _report(code, what): logs the exception that is being handled, in the server's log. */
+static PyObject *report(PyObject *self, PyObject *arguments)
+{
+    (void)self;
+    int code;
+    const char *what;
+    mw_interp *interp = mw_interp_current();
+    if (!PyArg_ParseTuple(arguments, "is", &code, &what))
+        return NULL;
+    PyObject *kind, *value, *traceback;
+    PyErr_GetExcInfo(&kind, &value, &traceback);
+    if (!kind || kind == Py_None)
+        Py_RETURN_NONE;
+    mw_call call = {.ops = mw_this.ops, .application_group = interp->group, .script = what};
+    mw_request request = {.call = &call, .interp = interp};
+    PyErr_Restore(kind, value, traceback);
+    mw_fail_exception(&request, code, code);
+    Py_RETURN_NONE;
+}
+
+PyMethodDef mw_report_method = {"_report", report, METH_VARARGS, NULL};

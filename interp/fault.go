@@ -61,14 +61,20 @@ func Explain(code int, script, group, detail string, embedded bool) *Fault {
 		f.Op, f.Reason = "load script", "it raised SystemExit, in "+in
 	case 109, 110:
 		f.Op, f.Reason = "load script", detail+" was raised, in "+in
+	case 112:
+		f.Op, f.Reason = "finish a callback for event", detail+" was raised and ignored, in "+in
 	case 130:
 		f.Op, f.Path, f.Reason = "run the exit functions of "+in, "", detail+" was raised"
 	case 174:
 		f.Op, f.Reason = "finish a request of", detail+" was raised, in "+in
 	case 175:
 		f.Op, f.Reason = "finish a request of", "SystemExit was raised and ignored, in "+in
+	case 188:
+		f.Op, f.Reason = "import the installed package", detail+" was raised, in "+in+"; there is none as far as applications here are concerned"
 	case 189:
 		f.Op, f.Path, f.Reason = "set up "+in, "", detail
+	case 190:
+		f.Op, f.Reason = "finish a callback for event", "SystemExit was raised and ignored, in "+in
 	case 191:
 		f.Op, f.Reason = "run script", "out of memory for a thread state, in "+in
 	case 301:

@@ -58,8 +58,28 @@ void mw_end_forked_copy(void)
     _exit(status);
 }
 
-/* Logs the pending exception; the status for the client: of the failure if nothing went out yet, otherwise MW_CUT. */
-static int failed(mw_request *request, int code, int code_if_exit)
+/* Logs the pending exception, which the application has raised, and tells its subscribers. Returns the status. */
+static int explain(mw_request *request)
+{
+    if (!mw_events_wanted(request->interp))
+        return mw_fail_exception(request, 174, 175);
+    PyObject *kind, *value, *traceback;
+    PyErr_Fetch(&kind, &value, &traceback);
+    PyErr_NormalizeException(&kind, &value, &traceback);
+    if (value && traceback)
+        PyException_SetTraceback(value, traceback);
+    PyErr_Restore(Py_XNewRef(kind), Py_XNewRef(value), Py_XNewRef(traceback));
+    int status = mw_fail_exception(request, 174, 175);
+    if (kind)
+        mw_publish_request_exception(request, kind, value, traceback);
+    Py_XDECREF(kind);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return status;
+}
+
+/* The same; the status for the client: of the failure if nothing went out yet, otherwise MW_CUT. */
+static int failed(mw_request *request)
 {
     mw_end_forked_copy();
     if (PyErr_ExceptionMatches(request->interp->request_timeout)) {
@@ -68,11 +88,11 @@ static int failed(mw_request *request, int code, int code_if_exit)
         bool cut = request->committed;
         if (!cut)
             request->call->ops->begin(request->call->transport, 504, "504 Gateway Timeout");
-        request->committed = true;
+        request->committed = request->timed_out = true;
         mw_io_end(request);
         return cut ? MW_CUT : MW_ANSWERED;
     }
-    int status = mw_fail_exception(request, code, code_if_exit);
+    int status = explain(request);
     return request->committed ? MW_CUT : status;
 }
 
@@ -95,7 +115,7 @@ static void close_result(mw_request *request, PyObject *result)
     if (!closed && PyErr_ExceptionMatches(request->interp->request_timeout))
         PyErr_Clear();
     else if (!closed)
-        mw_fail_exception(request, 174, 175);
+        explain(request);
 }
 
 /* Calls the application and sends its answer. */
@@ -108,13 +128,35 @@ static int call_application(mw_request *request, PyObject *application, PyObject
         Py_DECREF(start_response);
     }
     if (!result)
-        return failed(request, 174, 175);
+        return failed(request);
     int status = MW_ANSWERED;
     if (mw_send_result(request, result) < 0)
-        status = failed(request, 174, 175);
+        status = failed(request);
     close_result(request, result);
     Py_DECREF(result);
     return status;
+}
+
+/* The status that the request is remembered with. */
+static int final_status(const mw_request *request, int result)
+{
+    if (request->timed_out)
+        return 504;
+    if (result > 0 || !request->status)
+        return result > 0 ? result : 500;
+    const char *line = (char *)PyUnicode_1BYTE_DATA(request->status);
+    return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
+}
+
+/* Notes how the call of the application ended, and tells who listens. */
+static void finish(mw_request *request, int result)
+{
+    if (!request->measures.on && !mw_events_wanted(request->interp)) /* it may just have subscribed */
+        return;
+    request->application_finish = mw_now();
+    request->final_status = final_status(request, result);
+    request->input_returned = mw_input_returned(request->input);
+    mw_publish_request_finished(request);
 }
 
 void mw_request_expire(mw_request *request, PyObject *errors)
@@ -160,9 +202,13 @@ static int run(mw_request *request)
         (request->log = mw_log_new(interp, "<wsgi.errors>", request)) && (errors = mw_log_text(interp, request->log)) &&
         (environ = mw_environ_new(request, errors))) {
         request->thread->request = request;
-        status = call_application(request, application, environ);
+        bool observed = mw_events_wanted(interp);
+        request->measures.on = request->measures.on || observed;
+        request->cpu_known = observed && mw_cpu_now(&request->cpu_start);
+        status = mw_publish_request_started(request, &application, environ) ? call_application(request, application, environ) : failed(request);
+        finish(request, status);
     } else {
-        status = failed(request, 174, 175);
+        status = failed(request);
     }
     Py_XDECREF(environ);
     Py_DECREF(application);
@@ -177,12 +223,17 @@ bool mw_request_enter(mw_request *request, int *code)
     request->outer_state = thread->depth > 0 ? mw_gilstate_state() : NULL;
     thread->depth++;
     thread->request = NULL; /* what the script writes while it is loaded must not go through an object of another interpreter */
+    request->outer_serving = thread->serving;
+    thread->serving = NULL;
     *code = 191;
     request->interp = mw_interp_get(request->call->application_group, code);
+    int64_t began = request->measures.on ? mw_nanoseconds() : 0;
     if (!request->interp || !mw_enter(request->interp, thread)) {
         request->interp = NULL;
         return false;
     }
+    if (began)
+        mw_count_gil_wait(&request->measures, began);
     if (thread->depth == 1)
         mw_interrupt_forget();
     return true;
@@ -196,8 +247,20 @@ void mw_request_leave(mw_request *request)
     }
     request->thread->depth--;
     request->thread->request = request->outer;
+    request->thread->serving = request->outer_serving;
     if (request->outer_state)
         mw_gilstate_follow(request->outer_state);
+}
+
+/* What was kept until the GIL was released. */
+static void write_pending(mw_request *request)
+{
+    const mw_call *call = request->call;
+    const char *reason;
+    int64_t began = request->measures.on ? mw_nanoseconds() : 0;
+    request->gone = call->ops->write(call->transport, request->thread->output, request->pending, 0, &reason) < 0;
+    if (began)
+        request->measures.output_time += mw_nanoseconds() - began;
 }
 
 int mw_run(mw_call *call)
@@ -207,18 +270,23 @@ int mw_run(mw_call *call)
     mw_thread *thread = mw_thread_self();
     if (!thread)
         return mw_fail(call, 191, NULL);
-    mw_request request = {.call = call, .thread = thread, .declared = -1};
+    bool metered = mw_metering && mw_meter_begin(thread);
+    mw_request request = {.call = call, .thread = thread, .declared = -1, .measures.on = metered};
     int code, status;
-    if (mw_request_enter(&request, &code))
+    if (mw_request_enter(&request, &code)) {
+        mw_request_begin(&request);
         status = run(&request);
-    else
+        mw_request_end(&request);
+    } else {
         status = mw_fail(call, code, NULL);
+    }
     mw_request_leave(&request);
-    const char *reason;
     if (request.pending > 0)
-        request.gone = call->ops->write(call->transport, thread->output, request.pending, 0, &reason) < 0;
+        write_pending(&request);
     if (request.buffered)
         thread->output_in_use = false;
+    if (metered)
+        mw_meter_end(thread, &request, status != MW_AGAIN);
     if (status > 0 && request.committed) /* by a thread of the application's, after the failure */
         status = MW_CUT;
     if (status == MW_ANSWERED && !request.gone && request.sent < request.declared)

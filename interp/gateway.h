@@ -16,6 +16,12 @@ enum { MW_LOG_CRIT = 2, MW_LOG_ERR = 3, MW_LOG_WARNING = 4, MW_LOG_INFO = 6, MW_
 /* Results of mw_ops.read besides a count of bytes. */
 enum { MW_READ_FAILED = -1, MW_READ_WOULD_BLOCK = -2 };
 
+/* Where a log record comes from, if not from the gateway: a file of the application's, and a line in it. */
+typedef struct mw_origin {
+    const char *file;
+    int line;
+} mw_origin;
+
 /* What a transport does for the gateway. `transport` is mw_call.transport.
  *
  * No operation touches Python. Those marked "blocks" are called without the GIL; the others only handle memory and are
@@ -41,8 +47,10 @@ typedef struct mw_ops {
     int (*send_file)(void *transport, int fd, int64_t offset, int64_t length, int own, const char **reason);
 
     /* Writes one record (no newline in it, n bytes) to the error log of the request, or of the server if transport is
-     * NULL. Works on any thread and in a forked copy of the process; never enters Go. */
-    void (*log)(void *transport, int level, const char *text, size_t n);
+     * NULL. origin may be NULL. Works on any thread and in a forked copy of the process; never enters Go. */
+    void (*log)(void *transport, int level, const mw_origin *origin, const char *text, size_t n);
+    /* The last level that gets into that log. */
+    int (*log_level)(void *transport);
 
     /* What mod_ssl knows of the client's connection: whether it is encrypted, and the value of a variable, which lives as long as the
      * request, or NULL. Work in a forked copy. Both NULL in a transport without that connection. */
@@ -83,6 +91,7 @@ typedef struct mw_call {
     size_t n_environ;
     void *native_request;          /* for apache.request_rec; NULL: the application does not get it */
     double request_start, queue_start, daemon_start; /* seconds since the epoch, 0.0 where not applicable */
+    unsigned daemon_connects, daemon_restarts; /* attempts to reach a process, and processes that sent the request back */
 } mw_call;
 
 /* What became of a request. */
@@ -130,15 +139,16 @@ typedef struct mw_question {
  * word a failure. */
 void mw_ask(mw_call *call, mw_question *questions, size_t n);
 
-/* Ends Python at the end of the process: joins each interpreter's threads for at most `seconds`, then runs its exit functions. Waits for
- * that a second longer at the most. May be called in a signal handler and on any thread, once. */
+/* Ends Python at the end of the process: tells the subscribers of process_stopping unless they were told (they get no reason), then, unless
+ * `only_tell`, joins each interpreter's threads for at most `seconds` and runs its exit functions. Waits for all that a second longer at the
+ * most. May be called in a signal handler and on any thread, once. */
 typedef enum mw_stop_result {
     MW_STOP_DONE,    /* everything has run */
     MW_STOP_NOTHING, /* Python was not running */
     MW_STOP_BUSY,    /* the calling thread is in the middle of a request: nothing was done */
     MW_STOP_LATE,    /* exit functions still run */
 } mw_stop_result;
-mw_stop_result mw_python_stop(double seconds);
+mw_stop_result mw_python_stop(double seconds, bool only_tell);
 
 /* True in a copy of the process made by fork(): Go does not live there, and the connections are its parent's. */
 bool mw_is_forked_copy(void);

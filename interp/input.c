@@ -35,13 +35,18 @@ static Py_ssize_t fill(mw_input *input, char *buffer, size_t n)
     const mw_call *call = request->call;
     const char *reason = "the client is gone";
     long got = input->broken ? MW_READ_FAILED : MW_READ_WOULD_BLOCK;
+    mw_measures *measures = &request->measures;
+    int64_t began = measures->on ? mw_nanoseconds() : 0;
     if (!input->broken && n < LARGE_READ)
         got = call->ops->read(call->transport, buffer, n, 0, &reason);
-    if (got == MW_READ_WOULD_BLOCK) {
-        Py_BEGIN_ALLOW_THREADS
+    PyThreadState *state = got == MW_READ_WOULD_BLOCK ? PyEval_SaveThread() : NULL;
+    if (state)
         got = call->ops->read(call->transport, buffer, n, 1, &reason);
-        Py_END_ALLOW_THREADS
-    }
+    if (began)
+        measures->input_time += mw_nanoseconds() - began;
+    if (state)
+        mw_take_gil(request, state);
+    measures->input_reads++;
     mw_io_end(request);
     if (!running(input)) /* a thread of the application's was reading when the request ended */
         return -1;
@@ -272,6 +277,11 @@ mw_input *mw_input_new(mw_request *request)
     input->ahead = NULL;
     input->ahead_start = input->ahead_end = 0;
     return input;
+}
+
+uint64_t mw_input_returned(const mw_input *input)
+{
+    return input->taken - (input->ahead_end - input->ahead_start);
 }
 
 void mw_input_expire(mw_input *input)

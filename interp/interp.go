@@ -19,8 +19,21 @@ import (
 	"unsafe"
 )
 
+//go:embed modules.py
+var modulesSource string
+
+//go:embed metrics.py
+var metricsSource string
+
 //go:embed bootstrap.py
 var bootstrapSource string
+
+// sources are what every interpreter is given, in the order in which they are run. Tracebacks show the names.
+var sources = []struct{ name, text string }{
+	{"<mod_wsgi modules>", modulesSource},
+	{"<mod_wsgi metrics>", metricsSource},
+	{"<mod_wsgi>", bootstrapSource},
+}
 
 // executable is the Python that this was built for: what sys.executable becomes unless the configuration names a home. Set by
 // the linker.
@@ -48,12 +61,24 @@ type Options struct {
 	ThreadsPerProcess int
 	ApacheVersion     [3]int
 	ModuleVersion     [3]int
+	Server            Server
+
+	// ServerMetrics makes what mod_wsgi.server_metrics() returns, as JSON; nil if it can't now. It may wait for a second or so. nil here:
+	// applications are not to know.
+	ServerMetrics func() []byte
+}
+
+// A Server is what the module apache says of the server beside its version.
+type Server struct {
+	Description, MPM, Built string // "Apache/2.4.66 (Unix) mod_wsgi/...", "event", when it was built
+	Processes, Threads      int    // the MPM's limits
 }
 
 // process is what the exports need to know of this process: CPython is one per process. Set once, before Python starts.
 var process struct {
 	foldCase, embedded bool
 	interpreter        func(group string) InterpreterOptions
+	serverMetrics      func() []byte
 	oddities           []*Fault // of the configured home
 }
 
@@ -62,7 +87,7 @@ var process struct {
 // Python does not run here; what is odd about its surroundings, but works, is logged.
 func Start(o Options, ops unsafe.Pointer) error {
 	process.foldCase, process.embedded = o.FoldCase, o.Embedded
-	process.interpreter = o.Interpreter
+	process.interpreter, process.serverMetrics = o.Interpreter, o.ServerMetrics
 	if process.interpreter == nil {
 		process.interpreter = func(string) InterpreterOptions { return InterpreterOptions{} }
 	}
@@ -83,7 +108,7 @@ func Start(o Options, ops unsafe.Pointer) error {
 	}
 	c := (*C.mw_python_options)(C.calloc(1, C.sizeof_mw_python_options))
 	c.program, c.home = optional(found.program), optional(found.prefix)
-	c.bootstrap = C.CString(bootstrapSource)
+	c.sources, c.n_sources = compileSources()
 	c.process_group, c.egg_cache, c.first_path = C.CString(o.ProcessGroup), optional(o.EggCache), optional(o.FirstPath)
 	c.optimize, c.dont_write_bytecode = C.int(o.Optimize), truth(o.DontWriteBytecode)
 	if o.HashSeed != nil {
@@ -92,6 +117,8 @@ func Start(o Options, ops unsafe.Pointer) error {
 	c.keep_stdio = truth(o.KeepStdio)
 	fillInterpreterOptions(&c.main, process.interpreter(""), "")
 	c.maximum_processes, c.threads_per_process = C.int(o.MaximumProcesses), C.int(o.ThreadsPerProcess)
+	c.server_description, c.server_mpm, c.server_built = C.CString(o.Server.Description), C.CString(o.Server.MPM), C.CString(o.Server.Built)
+	c.server_processes, c.server_threads = C.int(o.Server.Processes), C.int(o.Server.Threads)
 	for i := range 3 {
 		c.apache_version[i], c.module_version[i] = C.int(o.ApacheVersion[i]), C.int(o.ModuleVersion[i])
 	}
@@ -107,6 +134,15 @@ func Start(o Options, ops unsafe.Pointer) error {
 		return startFailure(C.GoString(reason), around, found, os.Environ())
 	}
 	return nil
+}
+
+// compileSources makes C's copy of the Python files, which lives as long as the process.
+func compileSources() (*C.mw_source, C.size_t) {
+	list := unsafe.Slice((*C.mw_source)(C.calloc(C.size_t(len(sources)), C.sizeof_mw_source)), len(sources))
+	for i, s := range sources {
+		list[i] = C.mw_source{name: C.CString(s.name), text: C.CString(s.text)}
+	}
+	return &list[0], C.size_t(len(list))
 }
 
 func logOutsideRequests(ops unsafe.Pointer, level int, text string) {

@@ -102,6 +102,39 @@ static PyObject *python_path(const mw_interp_options *options)
     return layers;
 }
 
+/* What the module apache says: a new dict. */
+static PyObject *apache_facts(mw_interp *interp)
+{
+    const mw_python_options *o = &mw_this.options;
+    PyObject *d = PyDict_New();
+    if (d && set_option(d, "version", Py_NewRef(interp->apache_version)) &&
+        set_option(d, "maximum_processes", PyLong_FromLong(o->server_processes)) &&
+        set_option(d, "threads_per_process", PyLong_FromLong(o->server_threads)) &&
+        set_option(d, "description", PyUnicode_DecodeLatin1(o->server_description, strlen(o->server_description), NULL)) &&
+        set_option(d, "mpm_name", PyUnicode_DecodeLatin1(o->server_mpm, strlen(o->server_mpm), NULL)) &&
+        set_option(d, "build_date", PyUnicode_DecodeLatin1(o->server_built, strlen(o->server_built), NULL)))
+        return d;
+    Py_XDECREF(d);
+    return NULL;
+}
+
+/* Adds functions in C to what bootstrap.py is told, under their names without the underscore of what applications don't see. */
+static bool set_functions(PyObject *options)
+{
+    static PyMethodDef *const methods[] = {
+        &mw_explain_refusal_method, &mw_report_method, &mw_inform_method, &mw_log_method, &mw_log_enabled_method, &mw_request_data_method,
+        &mw_active_requests_method, &mw_record_method, &mw_drain_method, &mw_totals_method, &mw_server_method,
+    };
+    PyObject *module = PyUnicode_InternFromString("mod_wsgi");
+    bool ok = module && set_option(options, "_go_entries", PyCFunction_NewEx(&go_entries_method, NULL, module));
+    for (size_t i = 0; ok && i < sizeof methods / sizeof *methods; i++) {
+        const char *name = methods[i]->ml_name;
+        ok = set_option(options, name + (*name == '_'), PyCFunction_NewEx(methods[i], NULL, module));
+    }
+    Py_XDECREF(module);
+    return ok;
+}
+
 /* What bootstrap.py is told: a new dict. */
 static PyObject *bootstrap_options(mw_interp *interp)
 {
@@ -109,7 +142,7 @@ static PyObject *bootstrap_options(mw_interp *interp)
     const mw_interp_options *own = &interp->options;
     PyObject *d = PyDict_New();
     if (d && set_option(d, "version", Py_NewRef(interp->module_version)) &&
-        set_option(d, "apache_version", Py_NewRef(interp->apache_version)) &&
+        set_option(d, "apache", apache_facts(interp)) && set_functions(d) &&
         set_option(d, "process_group", PyUnicode_DecodeFSDefault(o->process_group)) &&
         set_option(d, "application_group", PyUnicode_DecodeLatin1(interp->group, strlen(interp->group), NULL)) &&
         set_option(d, "maximum_processes", PyLong_FromLong(o->maximum_processes)) &&
@@ -122,10 +155,7 @@ static PyObject *bootstrap_options(mw_interp *interp)
         set_option(d, "restrict_stdout", PyBool_FromLong(own->restrict_stdout)) &&
         set_option(d, "keep_stdio", PyBool_FromLong(o->keep_stdio)) &&
         set_option(d, "stderr", mw_log_text(interp, mw_log_new(interp, "<stderr>", NULL))) &&
-        set_option(d, "stdout", mw_log_text(interp, mw_log_new(interp, "<stdout>", NULL))) &&
-        set_option(d, "explain_refusal", PyCFunction_New(&mw_explain_refusal_method, NULL)) &&
-        set_option(d, "inform", PyCFunction_New(&mw_inform_method, NULL)) &&
-        set_option(d, "go_entries", PyCFunction_New(&go_entries_method, NULL)))
+        set_option(d, "stdout", mw_log_text(interp, mw_log_new(interp, "<stdout>", NULL))))
         return d;
     Py_XDECREF(d);
     return NULL;
@@ -139,24 +169,42 @@ static PyObject *import_attribute(const char *module, const char *attribute)
     return value;
 }
 
-/* Runs bootstrap.py in a namespace of its own and takes over what it defines. */
+/* Runs the Python files of this package in the namespace. */
+static bool run_sources(PyObject *space)
+{
+    for (size_t i = 0; i < mw_this.options.n_sources; i++) {
+        const mw_source *source = &mw_this.options.sources[i];
+        PyObject *code = Py_CompileString(source->text, source->name, Py_file_input);
+        PyObject *done = code ? PyEval_EvalCode(code, space, space) : NULL;
+        Py_XDECREF(code);
+        if (!done)
+            return false;
+        Py_DECREF(done);
+    }
+    return true;
+}
+
+/* A new reference to what the namespace calls so. */
+static bool take(PyObject **to, PyObject *space, const char *name)
+{
+    return (*to = Py_XNewRef(PyDict_GetItemString(space, name)));
+}
+
+/* Runs our Python files in a namespace of their own and takes over what they define. */
 static bool bootstrap(mw_interp *interp)
 {
-    PyObject *space = PyDict_New(), *code = NULL, *done = NULL, *options = NULL;
+    PyObject *space = PyDict_New(), *done = NULL, *options = NULL;
     bool ok = space && set_option(space, "__name__", PyUnicode_InternFromString("mod_wsgi")) &&
-        PyDict_SetItemString(space, "__builtins__", PyEval_GetBuiltins()) == 0 &&
-        (code = Py_CompileString(mw_this.options.bootstrap, "<mod_wsgi>", Py_file_input)) &&
-        (done = PyEval_EvalCode(code, space, space)) && (options = bootstrap_options(interp));
-    Py_XDECREF(done);
+        PyDict_SetItemString(space, "__builtins__", PyEval_GetBuiltins()) == 0 && run_sources(space) &&
+        take(&interp->file_wrapper, space, "FileWrapper") && take(&interp->request_timeout, space, "RequestTimeout") &&
+        take(&interp->event_callbacks, space, "event_callbacks") && take(&interp->shutdown_callbacks, space, "shutdown_callbacks") &&
+        take(&interp->signal_callbacks, space, "signal_callbacks") && take(&interp->shutdown, space, "shutdown") &&
+        take(&interp->format_exception, space, "format_exception") && (options = bootstrap_options(interp));
     PyObject *install = ok ? PyDict_GetItemString(space, "install") : NULL;
     done = install ? PyObject_CallOneArg(install, options) : NULL;
-    ok = done && (interp->file_wrapper = Py_XNewRef(PyDict_GetItemString(space, "FileWrapper"))) &&
-        (interp->request_timeout = Py_XNewRef(PyDict_GetItemString(space, "RequestTimeout"))) &&
-        (interp->shutdown = Py_XNewRef(PyDict_GetItemString(space, "shutdown"))) &&
-        (interp->format_exception = Py_XNewRef(PyDict_GetItemString(space, "format_exception")));
+    ok = done != NULL;
     Py_XDECREF(done);
     Py_XDECREF(options);
-    Py_XDECREF(code);
     Py_XDECREF(space);
     return ok;
 }
@@ -215,6 +263,8 @@ static void thread_ends(void *value)
         PyThreadState_Clear(thread->states[i]);
         PyThreadState_DeleteCurrent();
     }
+    if (thread->meter && alive)
+        mw_meter_give_back(thread->meter);
     free(thread->states);
     free(thread->output);
     free(thread);
@@ -326,11 +376,11 @@ static void decide(mw_interp *interp)
 {
     goMwInterpreterOptions(interp->group, &interp->options);
     if (interp->options.warning)
-        mw_this.ops->log(NULL, MW_LOG_WARNING, interp->options.warning, strlen(interp->options.warning));
+        mw_this.ops->log(NULL, MW_LOG_WARNING, NULL, interp->options.warning, strlen(interp->options.warning));
     char line[1024];
     int length = snprintf(line, sizeof line, "creating the interpreter of application group '%s'%s", interp->group,
                           interp->options.own_gil ? " with its own GIL" : "");
-    mw_this.ops->log(NULL, MW_LOG_INFO, line, length < (int)sizeof line ? (size_t)length : sizeof line - 1);
+    mw_this.ops->log(NULL, MW_LOG_INFO, NULL, line, length < (int)sizeof line ? (size_t)length : sizeof line - 1);
 }
 
 /* Makes the sub-interpreter. creation_lock is held, no GIL. Its first thread state is nobody's and stays for ever: CPython 3.11 aborts the

@@ -23,7 +23,7 @@ bool mw_interrupt(const char *application_group, unsigned long python_id, const 
     mw_leave();
     for (char *line = stack, *end; raised && line && *line; line = end) {
         end = line + strcspn(line, "\n");
-        mw_this.ops->log(NULL, MW_LOG_INFO, line, end - line);
+        mw_this.ops->log(NULL, MW_LOG_INFO, NULL, line, end - line);
         end += *end == '\n';
     }
     free(stack);

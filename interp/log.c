@@ -17,25 +17,25 @@ typedef struct mw_log {
     char line[LINE_MAX_SIZE];
 } mw_log;
 
-void mw_log_lines(const mw_ops *ops, void *transport, int level, const char *text, size_t n)
+void mw_log_lines(const mw_ops *ops, void *transport, int level, const mw_origin *origin, const char *text, size_t n)
 {
     for (const char *end = text + n; text < end;) {
         const char *newline = memchr(text, '\n', end - text);
         size_t length = newline ? (size_t)(newline - text) : (size_t)(end - text);
-        ops->log(transport, level, text, length);
+        ops->log(transport, level, origin, text, length);
         text += length + 1;
     }
 }
 
 /* Writes records without the GIL, to the request's log or, if that is NULL, the server's. */
-static void write_records(mw_request *request, int level, const char *text, size_t n)
+static void write_records(mw_request *request, int level, const mw_origin *origin, const char *text, size_t n)
 {
     const mw_ops *ops = request ? request->call->ops : mw_this.ops;
     void *transport = request ? request->call->transport : NULL;
     if (request)
         request->loggers++;
     Py_BEGIN_ALLOW_THREADS
-    mw_log_lines(ops, transport, level, text, n);
+    mw_log_lines(ops, transport, level, origin, text, n);
     Py_END_ALLOW_THREADS
     if (request)
         request->loggers--;
@@ -44,7 +44,7 @@ static void write_records(mw_request *request, int level, const char *text, size
 /* The bytes must not be this object's own buffer, which others may fill while the GIL is released. */
 static void emit(mw_log *log, const char *text, size_t n)
 {
-    write_records(log->request, MW_LOG_ERR, text, n);
+    write_records(log->request, MW_LOG_ERR, NULL, text, n);
 }
 
 static void add_to_line(mw_log *log, const char *text, size_t n)
@@ -272,17 +272,61 @@ void mw_log_expire(mw_log *log)
     log->request = NULL;
 }
 
-/* _inform(text): logs something of ours, about what the application does, at info level. For bootstrap.py. */
+/* ---- What is no stream: for bootstrap.py and modules.py ---- */
+
+/* The request that the calling thread serves: NULL if none. */
+static mw_request *of_this_thread(void)
+{
+    mw_thread *thread = mw_thread_known();
+    return thread ? thread->request : NULL;
+}
+
+/* _inform(text): logs something of ours, about what the application does, at info level. */
 static PyObject *inform(PyObject *self, PyObject *text)
 {
     (void)self;
-    mw_thread *thread = mw_thread_known();
     PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
     if (!bytes)
         return NULL;
-    write_records(thread ? thread->request : NULL, MW_LOG_INFO, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
+    write_records(of_this_thread(), MW_LOG_INFO, NULL, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
     Py_DECREF(bytes);
     Py_RETURN_NONE;
 }
 
 PyMethodDef mw_inform_method = {"_inform", inform, METH_O, NULL};
+
+/* _log_enabled(level): whether a record of Apache's level would be written. */
+static PyObject *log_enabled(PyObject *self, PyObject *level)
+{
+    (void)self;
+    long wanted = PyLong_AsLong(level);
+    if (wanted == -1 && PyErr_Occurred())
+        return NULL;
+    mw_request *request = of_this_thread();
+    const mw_ops *ops = request ? request->call->ops : mw_this.ops;
+    return PyBool_FromLong(wanted <= ops->log_level(request ? request->call->transport : NULL));
+}
+
+PyMethodDef mw_log_enabled_method = {"_log_enabled", log_enabled, METH_O, NULL};
+
+/* _log(level, file, line, text): a record of LogHandler's, each line of which becomes one of Apache's. */
+static PyObject *log_from(PyObject *self, PyObject *arguments)
+{
+    (void)self;
+    PyObject *file, *text;
+    mw_origin origin;
+    int level;
+    if (!PyArg_ParseTuple(arguments, "iUiU", &level, &file, &origin.line, &text))
+        return NULL;
+    PyObject *path = PyUnicode_AsEncodedString(file, "utf-8", "backslashreplace");
+    PyObject *bytes = path ? PyUnicode_AsEncodedString(text, "utf-8", "replace") : NULL;
+    if (bytes) {
+        origin.file = PyBytes_AS_STRING(path);
+        write_records(of_this_thread(), level, &origin, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
+    }
+    Py_XDECREF(path);
+    Py_XDECREF(bytes);
+    return bytes ? Py_NewRef(Py_None) : NULL;
+}
+
+PyMethodDef mw_log_method = {"_log", log_from, METH_VARARGS, NULL};

@@ -14,8 +14,27 @@ static size_t take(mw_request *request, size_t n)
     return n;
 }
 
+/* Something of the transport's that blocks: without the GIL, and measured. */
+#define WITHOUT_GIL(request, statement) \
+    do { \
+        mw_measures *measures = &(request)->measures; \
+        PyThreadState *state = PyEval_SaveThread(); \
+        int64_t began = measures->on ? mw_nanoseconds() : 0; \
+        statement; \
+        if (began) \
+            measures->output_time += mw_nanoseconds() - began; \
+        mw_take_gil(request, state); \
+    } while (0)
+
+static void count(mw_request *request, PyObject *block)
+{
+    request->measures.output_writes++;
+    request->measures.output_bytes += PyBytes_GET_SIZE(block);
+}
+
 int mw_send_block(mw_request *request, PyObject *bytes, bool flush, const char **reason)
 {
+    count(request, bytes);
     if (PyBytes_GET_SIZE(bytes) == 0)
         return 0;
     if (!mw_io_begin(request))
@@ -23,11 +42,8 @@ int mw_send_block(mw_request *request, PyObject *bytes, bool flush, const char *
     size_t n = take(request, PyBytes_GET_SIZE(bytes));
     const mw_call *call = request->call;
     int failed = 0;
-    if (n > 0) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = call->ops->write(call->transport, PyBytes_AS_STRING(bytes), n, flush, reason);
-        Py_END_ALLOW_THREADS
-    }
+    if (n > 0)
+        WITHOUT_GIL(request, failed = call->ops->write(call->transport, PyBytes_AS_STRING(bytes), n, flush, reason));
     request->gone = request->gone || failed;
     mw_io_end(request);
     return failed ? -1 : 0;
@@ -64,6 +80,7 @@ static int send_sequence(mw_request *request, PyObject *items)
             mw_send_block(request, block, false, &reason);
             continue;
         }
+        count(request, block);
         size_t size = take(request, PyBytes_GET_SIZE(block));
         memcpy(request->thread->output + request->pending, PyBytes_AS_STRING(block), size);
         request->pending += size;
@@ -127,6 +144,7 @@ static int send_file(mw_request *request, int fd, int64_t offset, int64_t size)
     int64_t available = size > offset ? size - offset : 0;
     if (mw_commit(request, available) < 0)
         return -1;
+    request->measures.output_bytes += available;
     available = take(request, available);
     if (available == 0)
         return 0;
@@ -135,9 +153,7 @@ static int send_file(mw_request *request, int fd, int64_t offset, int64_t size)
     int failed;
     if (!mw_io_begin(request))
         return -1;
-    Py_BEGIN_ALLOW_THREADS
-    failed = call->ops->send_file(call->transport, fd, offset, available, 0, &reason);
-    Py_END_ALLOW_THREADS
+    WITHOUT_GIL(request, failed = call->ops->send_file(call->transport, fd, offset, available, 0, &reason));
     request->gone = failed == -1;
     mw_io_end(request);
     if (failed == -2)

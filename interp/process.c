@@ -92,6 +92,7 @@ char *mw_python_start(const mw_python_options *options, const mw_ops *ops)
     mw_this.options = *options;
     mw_this.ops = ops;
     mw_this.pid = getpid();
+    mw_this.started = mw_now();
     mark_this_process();
     on_exit(end_copy_at_once, NULL);
 

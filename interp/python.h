@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "gateway.h"
 
@@ -29,6 +30,11 @@ typedef struct mw_interp_options {
     char *warning;             /* what to log of all this, or NULL */
 } mw_interp_options;
 
+/* A Python file that is part of this package. */
+typedef struct mw_source {
+    const char *name, *text;
+} mw_source;
+
 /* How to start Python, decided by Go from the configuration. Strings are NUL-terminated UTF-8, NULL where not set. */
 typedef struct mw_python_options {
     const char *program;       /* what sys.executable becomes */
@@ -39,9 +45,12 @@ typedef struct mw_python_options {
     int dont_write_bytecode;
     int has_hash_seed;
     unsigned long hash_seed;
-    const char *bootstrap;     /* source of bootstrap.py */
+    const mw_source *sources;  /* of what every interpreter is given, to be run in this order in one namespace */
+    size_t n_sources;
     /* Facts for the modules mod_wsgi and apache. */
     int apache_version[3], module_version[3];
+    const char *server_description, *server_mpm, *server_built;
+    int server_processes, server_threads; /* the MPM's; a daemon process has others of its own */
     const char *process_group;
     const char *egg_cache;     /* PYTHON_EGG_CACHE, NULL: as it is */
     const char *first_path;    /* put first in sys.path, NULL: nothing */
@@ -54,6 +63,7 @@ typedef struct mw_process {
     mw_python_options options;
     const mw_ops *ops; /* for log records outside a request */
     pid_t pid;         /* of the process that started Python; another pid is a forked copy */
+    double started;    /* seconds since the epoch */
     volatile int *original; /* 1 here, 0 in a forked copy; NULL where the kernel can't do that */
     bool running;
 } mw_process;
@@ -109,11 +119,16 @@ typedef struct mw_interp {
     PyTypeObject *adapter_type, *input_type, *log_type;
     PyObject *file_wrapper, *text_wrapper, *text_wrapper_args, *format_exception, *request_timeout, *compile, *shutdown;
     PyObject *wsgi_version, *module_version, *apache_version;
+    PyObject *event_callbacks, *shutdown_callbacks, *signal_callbacks; /* lists, which applications may change */
+    PyObject *active_requests; /* a dict by request id, NULL until somebody asks for it */
+    struct mw_request *requests; /* all that run, linked by `next` */
     PyObject *keys[MW_KEY_CACHE]; /* CGI variable names seen before, by hash */
     mw_script *scripts[MW_SCRIPT_BUCKETS];
 } mw_interp;
 
 struct mw_request;
+
+typedef struct mw_meter mw_meter; /* metrics.c */
 
 /* One operating system thread that has entered Python. Owned by that thread, freed by it when it ends. */
 typedef struct mw_thread {
@@ -121,9 +136,11 @@ typedef struct mw_thread {
     PyThreadState **states;    /* by mw_interp.number */
     size_t n_states;
     struct mw_request *request; /* whose application is running on this thread, or NULL */
+    struct mw_request *serving; /* the same from before its script is looked at until everything is over */
     char *output;              /* MW_OUTPUT_SIZE bytes for small answers */
     bool output_in_use;        /* by a request that is not over; one inside it must not touch it */
     unsigned depth;            /* of mw_run(): a transport may run a request within another one's operation */
+    mw_meter *meter;           /* what it has done, NULL until requests are counted */
 } mw_thread;
 
 enum { MW_OUTPUT_SIZE = 65536, MW_MOST_INTERPRETERS = 512 };
@@ -168,6 +185,21 @@ mw_interp *mw_interp_adopt_main(PyThreadState *state);
 
 /* ---- Requests (gateway.c and its parts) ---- */
 
+/* Processor time of a thread, in seconds. */
+typedef struct mw_cpu {
+    double user, system;
+} mw_cpu;
+bool mw_cpu_now(mw_cpu *cpu); /* of the calling thread; events.c */
+
+/* What a request has done so far. Times are in nanoseconds. */
+typedef struct mw_measures {
+    bool on;                      /* somebody wants to know how long things take, which costs a little */
+    uint64_t input_reads;         /* of the transport */
+    uint64_t output_writes, output_bytes; /* by the application, before a Content-Length cuts them */
+    uint64_t gil_waits;
+    int64_t input_time, output_time, gil_wait; /* in the transport, and waiting for the GIL */
+} mw_measures;
+
 /* A request while it runs: on the stack of mw_run(), pointed at by the Python objects made for it, which forget it at its end. */
 typedef struct mw_request {
     mw_call *call;
@@ -181,6 +213,17 @@ typedef struct mw_request {
     bool is_program;              /* no request: a script that may end with SystemExit, see imports.c */
     struct mw_request *outer;     /* that this one runs within, on the same thread, or NULL */
     PyThreadState *outer_state;   /* of that one, or NULL */
+    struct mw_request *outer_serving; /* the same for mw_thread.serving */
+    struct mw_request *next, *previous; /* that run in the same interpreter */
+    PyObject *data;               /* its scratchpad, see request_data(): a dict, or NULL until somebody asks for it */
+    bool timed_out;               /* RequestTimeout has ended it */
+    mw_measures measures;
+    bool cpu_known;               /* when it began, was: */
+    mw_cpu cpu_start;
+    double application_finish;    /* seconds since the epoch, 0 if it has not come to that; and what was known then: */
+    int final_status;
+    uint64_t input_returned;      /* bytes of its body that the application has read */
+    double application_start;     /* seconds since the epoch */
     bool gone;                    /* the client is: writing failed */
     bool busy;                    /* a thread is inside the transport for it, see mw_io_begin */
     bool over;                    /* it ends: nobody gets into the transport any more */
@@ -226,15 +269,82 @@ void mw_adapter_expire(struct mw_adapter *adapter);
 /* Hands status and headers to the transport. 0, or -1 with an exception. With length >= 0 a Content-Length is added if there is none. */
 int mw_commit(mw_request *request, int64_t length);
 
-/* tls.c: mod_ssl.is_https and mod_ssl.var_lookup. What both are bound to, as a new reference; they raise RuntimeError once it was expired. */
+/* tls.c: 1 or 0, and the value of a variable, given as str or bytes, or None; new references, NULL with an exception. GIL held, and nobody
+ * else inside the call's transport. */
+PyObject *mw_call_is_https(const mw_call *call);
+PyObject *mw_call_tls_variable(const mw_call *call, PyObject *name);
+/* mod_ssl.is_https and mod_ssl.var_lookup. What both are bound to, as a new reference; they raise RuntimeError once it was expired. */
 PyObject *mw_tls_new(mw_request *request);
 PyObject *mw_tls_is_https(PyObject *tls);   /* the function: new reference */
 PyObject *mw_tls_var_lookup(PyObject *tls); /* the function: new reference */
 void mw_tls_expire(PyObject *tls);
 
+/* requests.c: which requests run, for request_data() and active_requests; a question is none. Both: GIL held, on the request's thread. */
+void mw_request_begin(mw_request *request);
+void mw_request_end(mw_request *request);
+/* The scratchpad of a request that has begun: borrowed, NULL with an exception. GIL held. */
+PyObject *mw_request_data(mw_request *request);
+/* The value of a CGI variable, NULL if there is none. */
+const char *mw_request_variable(const mw_request *request, const char *key);
+extern PyMethodDef mw_request_data_method, mw_active_requests_method; /* for modules.py */
+
+static inline double mw_now(void) /* seconds since the epoch */
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* Letting go of the GIL while something blocks in a request's transport, and taking it again; how long that takes is measured. */
+static inline int64_t mw_nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+static inline void mw_count_gil_wait(mw_measures *measures, int64_t began)
+{
+    measures->gil_wait += mw_nanoseconds() - began;
+    measures->gil_waits++;
+}
+static inline void mw_take_gil(mw_request *request, PyThreadState *state)
+{
+    int64_t began = request->measures.on ? mw_nanoseconds() : 0;
+    PyEval_RestoreThread(state);
+    if (began)
+        mw_count_gil_wait(&request->measures, began);
+}
+
+/* metrics.c: counting requests once an application wants it. No GIL needed. mw_meter_begin: false if this request is not counted; a pair with
+ * mw_meter_end, which is told of a request that does not count after all. The meter of a thread that ends goes back. */
+extern atomic_bool mw_metering;
+bool mw_meter_begin(mw_thread *thread);
+void mw_meter_end(mw_thread *thread, const mw_request *request, bool counts);
+void mw_meter_give_back(mw_meter *meter);
+extern PyMethodDef mw_record_method, mw_drain_method, mw_totals_method, mw_server_method; /* for metrics.py */
+
+/* events.c: what the application's callbacks are told. GIL held, released by what they do; they may run for as long as they like, and in a
+ * forked copy the copy ends. An exception of theirs is logged and changes nothing, except RequestTimeout, which is left to the caller
+ * where it says so. Nothing is done if nobody listens. */
+/* May replace the application, a reference. False with RequestTimeout. */
+bool mw_publish_request_started(mw_request *request, PyObject **application, PyObject *environ);
+/* False with RequestTimeout. */
+bool mw_publish_response_started(mw_request *request, PyObject *status, PyObject *headers, PyObject *exc_info);
+void mw_publish_request_exception(mw_request *request, PyObject *kind, PyObject *value, PyObject *traceback);
+void mw_publish_request_finished(mw_request *request);
+/* True if anybody listens to the interpreter's events. A forked copy has none to tell. GIL held. */
+static inline bool mw_events_wanted(const mw_interp *interp)
+{
+    return PyList_GET_SIZE(interp->event_callbacks) > 0 && !mw_is_forked_copy();
+}
+/* In every interpreter, one after the other; no GIL held. The first one is told once only: later calls do nothing. */
+void mw_publish_process_stopping(const char *reason);
+void mw_publish_process_signal(const char *name, int number);
+
 /* input.c: wsgi.input. */
 PyTypeObject *mw_input_type_new(void);
 struct mw_input *mw_input_new(mw_request *request); /* new reference */
+uint64_t mw_input_returned(const struct mw_input *input); /* bytes that the application has read */
 void mw_input_expire(struct mw_input *input);
 
 /* log.c: wsgi.errors, sys.stderr and sys.stdout. */
@@ -242,7 +352,7 @@ PyTypeObject *mw_log_type_new(void);
 struct mw_log *mw_log_new(mw_interp *interp, const char *name, mw_request *request); /* new reference; request NULL: by thread */
 PyObject *mw_log_text(mw_interp *interp, struct mw_log *log); /* io.TextIOWrapper over it: new reference */
 void mw_log_expire(struct mw_log *log);                       /* writes what is left of a line; later writes raise */
-extern PyMethodDef mw_inform_method;                          /* for bootstrap.py */
+extern PyMethodDef mw_inform_method, mw_log_method, mw_log_enabled_method; /* for bootstrap.py and modules.py */
 
 /* output.c: what the application returned. 0 when it was handed over or the client is gone, -1 with an exception. */
 int mw_send_result(mw_request *request, PyObject *result);
@@ -295,12 +405,12 @@ int mw_fail_exception(mw_request *request, int code, int code_if_exit);
 /* Logs a failure without an exception; detail may be NULL. Without a transport the codes are those of scripts that no request asks for. No
  * GIL held. Returns the status. */
 int mw_fail(const mw_call *call, int code, const char *detail);
-/* Logs text line by line; transport NULL: to the server's log. No GIL needed. */
-void mw_log_lines(const mw_ops *ops, void *transport, int level, const char *text, size_t n);
+/* Logs text line by line; transport NULL: to the server's log; origin may be NULL. No GIL needed. */
+void mw_log_lines(const mw_ops *ops, void *transport, int level, const mw_origin *origin, const char *text, size_t n);
 /* One record outside a request, at one of gateway.h's levels. */
 void mw_log_outside(const mw_ops *ops, int level, const char *text);
-/* For bootstrap.py. */
-extern PyMethodDef mw_explain_refusal_method;
+/* For bootstrap.py and modules.py. */
+extern PyMethodDef mw_explain_refusal_method, mw_report_method;
 
 /* ---- Go (exports.go). Called without the GIL, never in a forked copy. Results are malloc'ed; the caller frees. ---- */
 typedef const char mw_text; /* cgo knows no const, but keeps the names of types */
@@ -309,6 +419,8 @@ extern void goMwInterpreterOptions(mw_text *group, mw_interp_options *options);
 extern char *goMwScriptName(mw_text *path);
 /* Reads a script. NULL and *reason (malloc'ed) when it can't be read. *mtime is of what was read. */
 extern char *goMwScriptRead(mw_text *path, size_t *n, int64_t *mtime, char **reason);
+/* What the server's processes do, as JSON of n bytes; NULL if that is not known here. May wait. */
+extern char *goMwServerMetrics(size_t *n);
 /* Words a failure, as one log record, and says which HTTP status it means. Texts may be NULL. asked: mw_call.asked. The first line of detail
  * is for the record; what follows is a traceback to learn from. */
 extern char *goMwExplain(int code, mw_text *script, mw_text *group, mw_text *asked, mw_text *detail, int *status);

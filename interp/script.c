@@ -141,7 +141,7 @@ static void announce(const mw_call *call, const char *path, bool again)
 {
     char line[4096];
     int length = snprintf(line, sizeof line, "%s script %s into application group '%s'", again ? "reloading" : "loading", path, call->application_group);
-    call->ops->log(call->transport, MW_LOG_INFO, line, length < (int)sizeof line ? (size_t)length : sizeof line - 1);
+    call->ops->log(call->transport, MW_LOG_INFO, NULL, line, length < (int)sizeof line ? (size_t)length : sizeof line - 1);
 }
 
 /* Loads the script anew; script->lock is held, and the GIL. */

@@ -13,6 +13,7 @@
 static struct {
     sem_t wanted, done;
     double end; /* when threads are not waited for any more, in seconds of CLOCK_REALTIME */
+    bool only_tell;
 } stopping;
 
 static double now(void)
@@ -47,7 +48,9 @@ static void *stop_all(void *unused)
     (void)unused;
     while (sem_wait(&stopping.wanted) != 0)
         ;
-    mw_interp_each(stop_interpreter, NULL);
+    mw_publish_process_stopping("");
+    if (!stopping.only_tell)
+        mw_interp_each(stop_interpreter, NULL);
     sem_post(&stopping.done);
     return NULL;
 }
@@ -65,13 +68,14 @@ bool mw_python_prepare_stop(void)
     return !failed && pthread_detach(thread) == 0;
 }
 
-mw_stop_result mw_python_stop(double seconds)
+mw_stop_result mw_python_stop(double seconds, bool only_tell)
 {
     if (!mw_this.running || mw_is_forked_copy())
         return MW_STOP_NOTHING;
     if (mw_thread_inside())
         return MW_STOP_BUSY;
     stopping.end = now() + seconds;
+    stopping.only_tell = only_tell;
     struct timespec deadline = {.tv_sec = (time_t)stopping.end + 1, .tv_nsec = 0};
     sem_post(&stopping.wanted);
     int failed;

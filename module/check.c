@@ -276,7 +276,11 @@ int mw_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
         ap_add_version_component(pconf, apr_psprintf(pconf, "Python/%.*s", (int)(dot - python + 1 + strspn(dot + 1, "0123456789")), python));
     for (int i = 0; i < deferred->nelts; i++)
         tell_warning(ptemp, s, &APR_ARRAY_IDX(deferred, i, problem), 0);
+    return OK;
+}
+
+void mw_complete_recording(apr_pool_t *pconf, server_rec *s)
+{
     mw_add_start_facts(facts, pconf, s);
     current = mw_encode_recording(pconf, s, facts);
-    return OK;
 }

@@ -70,6 +70,9 @@ static mw_facts gather_facts(void)
         .threads_per_process = mpm(AP_MPMQ_MAX_THREADS),
         .module_version = {MW_VERSION_MAJOR, MW_VERSION_MINOR, MW_VERSION_PATCH},
         .single_process = getpid() == mw_this_child.configured_by,
+        .description = ap_get_server_description(),
+        .mpm = ap_show_mpm(),
+        .built = ap_get_server_built(),
         .board = mw_inherit_board(),
     };
     if (facts.maximum_processes < 1)
@@ -96,7 +99,7 @@ enum { STOP_SECONDS = 5 }; /* the parent sends SIGKILL 9 s after it told a child
 /* The child ends: on its main thread, in prefork inside the handler of SIGTERM. */
 static apr_status_t stop_python(void *s)
 {
-    switch (mw_python_stop(STOP_SECONDS)) {
+    switch (mw_python_stop(STOP_SECONDS, !mw_this_child.config->destroy_interpreter)) {
     case MW_STOP_BUSY:
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, s, "this process ends in the middle of a request: Python's exit functions do not run");
         break;
@@ -138,7 +141,6 @@ void mw_child_init(apr_pool_t *pool, server_rec *s)
         compile_patterns(pool, config, s);
         mw_this_child.running = true;
         mw_this_child.config = config;
-        if (config->destroy_interpreter)
-            apr_pool_pre_cleanup_register(pool, s, stop_python);
+        apr_pool_pre_cleanup_register(pool, s, stop_python);
     }
 }

@@ -81,6 +81,8 @@ void mw_add_start_facts(apr_table_t *facts, apr_pool_t *pool, server_rec *main_s
 
 /* The recording of the configuration in force, with what post_config knows; in its pool. */
 mw_blob mw_current_recording(void);
+/* Adds what is known when every module has had its post_config. */
+void mw_complete_recording(apr_pool_t *pconf, server_rec *s);
 /* How many process groups it declares. */
 unsigned mw_declared_groups(void);
 /* The path of mod_wsgi-daemon, which lies beside the module. */
@@ -307,6 +309,34 @@ int mw_route(request_rec *r, const mw_plan *plan, const char *name, const mw_pro
 /* relay.c. Has a process of the group run the request; what the handler returns. Sets the call's transport. */
 int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call);
 
+/* ---- Apache's scoreboard (scoreboard.c), for mod_wsgi.server_metrics(). Times are microseconds since the epoch ---- */
+
+typedef struct mw_server_score {
+    int server_limit, thread_limit, generation;
+    int64_t restart_time;
+} mw_server_score;
+
+typedef struct mw_process_score {
+    int64_t pid;
+    int generation;
+    bool quiescing;
+} mw_process_score;
+
+typedef struct mw_worker_score {
+    int generation, status;
+    uint64_t access_count, bytes_served;
+    int64_t start_time, stop_time, last_used;
+    char client[64], request[64], vhost[32];
+} mw_worker_score;
+
+/* What applications are told for SERVER_DEAD, SERVER_STARTING and so on (httpd, scoreboard.h), in this order. */
+#define mw_worker_states ".S_RWKLDCGI"
+enum { MW_WORKER_STATES = sizeof mw_worker_states - 1 };
+
+bool mw_scoreboard_limits(mw_server_score *score); /* false: there is none */
+void mw_scoreboard_process(int process, mw_process_score *score);
+void mw_scoreboard_worker(int process, int thread, mw_worker_score *score);
+
 /* ---- Go (cmd/mod_wsgi). Only in a child, after the late start. Texts returned are malloc'ed, the caller frees. ---- */
 typedef const char mw_ctext; /* cgo knows no const, but keeps the names of types */
 typedef const mw_plan mw_cplan;
@@ -316,6 +346,7 @@ typedef const mw_ops mw_cops;
 /* Facts about the child that only Apache knows. */
 typedef struct mw_facts {
     int apache_version[3], module_version[3], maximum_processes, threads_per_process, single_process;
+    const char *description, *mpm, *built; /* of the server */
     mwd_board *board; /* shared with daemon processes, NULL if there is none */
 } mw_facts;
 typedef const mw_facts mw_cfacts;

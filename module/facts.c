@@ -3,6 +3,7 @@
 #include "edge.h"
 
 #include <ap_mpm.h>
+#include <ap_release.h>
 #include <http_main.h>
 #include <unixd.h>
 #include <util_cfgtree.h>
@@ -27,8 +28,6 @@ static const char *python_version(apr_pool_t *pool)
 apr_table_t *mw_configuration_facts(apr_pool_t *pool)
 {
     apr_table_t *facts = apr_table_make(pool, 24);
-    ap_version_t v;
-    ap_get_server_revision(&v);
     apr_table_setn(facts, "server_root", ap_server_root);
     apr_table_setn(facts, "runtime_dir", ap_runtime_dir_relative(pool, ""));
     apr_table_setn(facts, "euid", apr_ltoa(pool, geteuid()));
@@ -41,7 +40,7 @@ apr_table_t *mw_configuration_facts(apr_pool_t *pool)
     apr_table_setn(facts, "gid", apr_ltoa(pool, ap_unixd_config.group_id));
     apr_table_setn(facts, "config_test", ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST ? "1" : "0");
     apr_table_setn(facts, "main_pass", ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ? "0" : "1");
-    apr_table_setn(facts, "apache_version", apr_psprintf(pool, "%d.%d.%d", v.major, v.minor, v.patch));
+    apr_table_setn(facts, "apache_version", apr_psprintf(pool, "%d.%d.%d", AP_SERVER_MAJORVERSION_NUMBER, AP_SERVER_MINORVERSION_NUMBER, AP_SERVER_PATCHLEVEL_NUMBER));
     apr_table_setn(facts, "module_version", apr_psprintf(pool, "%d.%d.%d", MW_VERSION_MAJOR, MW_VERSION_MINOR, MW_VERSION_PATCH));
     apr_table_setn(facts, "python_version", python_version(pool));
     return facts;
@@ -90,6 +89,9 @@ void mw_add_start_facts(apr_table_t *facts, apr_pool_t *pool, server_rec *main_s
     unsigned number = 0;
     apr_table_setn(facts, "parent_pid", apr_ltoa(pool, getpid()));
     apr_table_setn(facts, "generation", mpm_number(pool, AP_MPMQ_GENERATION));
+    apr_table_setn(facts, "server_description", ap_get_server_description());
+    apr_table_setn(facts, "server_built", ap_get_server_built());
+    apr_table_setn(facts, "max_daemons_used", mpm_number(pool, AP_MPMQ_MAX_DAEMON_USED));
     apr_table_setn(facts, "timeout", apr_ltoa(pool, apr_time_sec(main_server->timeout)));
     add_formats(facts, pool, main_server);
     for (const server_rec *s = main_server; s; s = s->next)

@@ -51,6 +51,9 @@ func Start(recording []byte, facts unsafe.Pointer, ops unsafe.Pointer) (configur
 	}
 	child.config = config
 	child.locals.reset()
+	if board := (*C.mw_facts)(facts).board; board != nil && anyServerMetrics(config.Process.Groups) {
+		go answerDaemonProcesses(config, board)
+	}
 	if config.Process.PythonNeeded() {
 		if err = startPython(config, (*C.mw_facts)(facts), ops); err == nil {
 			importScripts(config.Process.ImportScripts)
@@ -110,6 +113,13 @@ func startPython(config *directives.Config, facts *C.mw_facts, ops unsafe.Pointe
 		Interpreter:       func(group string) interp.InterpreterOptions { return interpreterOptions(p, group) },
 		MaximumProcesses:  int(facts.maximum_processes),
 		ThreadsPerProcess: int(facts.threads_per_process),
+		Server: interp.Server{
+			Description: C.GoString(facts.description), MPM: C.GoString(facts.mpm), Built: C.GoString(facts.built),
+			Processes: int(facts.maximum_processes), Threads: int(facts.threads_per_process),
+		},
+	}
+	if p.ServerMetrics {
+		options.ServerMetrics = serverMetrics
 	}
 	if p.PythonHashSeed.Fixed {
 		options.HashSeed = &p.PythonHashSeed.Value

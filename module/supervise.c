@@ -283,6 +283,7 @@ int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
         return OK;
     watch_elders(pconf);
+    mw_complete_recording(pconf, s);
     if (mw_declared_groups() == 0)
         return OK;
     current.owner = getpid();

@@ -311,13 +311,21 @@ static const char *tls_variable(void *transport, const char *name)
 
 /* ---- The error log ---- */
 
-static void log_record(void *transport, int level, const char *text, size_t n)
+static void log_record(void *transport, int level, const mw_origin *origin, const char *text, size_t n)
 {
-    int length = n < HUGE_STRING_LEN ? (int)n : HUGE_STRING_LEN;
+    int length = n < HUGE_STRING_LEN ? (int)n : HUGE_STRING_LEN, line = origin ? origin->line : __LINE__;
+    const char *file = origin ? origin->file : __FILE__;
     if (transport)
-        ap_log_rerror(APLOG_MARK, level, 0, ((mw_exchange *)transport)->r, "%.*s", length, text);
+        ap_log_rerror(file, line, APLOG_MODULE_INDEX, level, 0, ((mw_exchange *)transport)->r, "%.*s", length, text);
     else
-        ap_log_error(APLOG_MARK, level, 0, mw_this_child.main_server, "%.*s", length, text);
+        ap_log_error(file, line, APLOG_MODULE_INDEX, level, 0, mw_this_child.main_server, "%.*s", length, text);
+}
+
+static int log_level(void *transport)
+{
+    if (transport)
+        return ap_get_request_module_loglevel(((mw_exchange *)transport)->r, APLOG_MODULE_INDEX);
+    return ap_get_server_module_loglevel(mw_this_child.main_server, APLOG_MODULE_INDEX);
 }
 
 const mw_ops mw_apache_ops = {
@@ -330,6 +338,7 @@ const mw_ops mw_apache_ops = {
     .log = log_record,
     .is_https = is_https,
     .tls_variable = tls_variable,
+    .log_level = log_level,
 };
 
 const mw_ops mw_answer_ops = {
@@ -342,4 +351,5 @@ const mw_ops mw_answer_ops = {
     .log = log_record,
     .is_https = is_https,
     .tls_variable = tls_variable,
+    .log_level = log_level,
 };

@@ -55,6 +55,8 @@ static void build_request(journey *j)
     mwd_add32(b, call->flags);
     size_t at_complete = b->n;
     mwd_add32(b, complete);
+    mwd_add64(b, 0); /* connects and restarts: send_request() */
+    mwd_add32(b, call->ops->log_level(call->transport));
     mwd_add_string(b, call->application_group);
     mwd_add_string(b, call->script);
     mwd_add_string(b, call->callable);
@@ -178,6 +180,8 @@ static int send_request(journey *j)
     unsigned char hello[MWD_HEADER + MWD_HELLO];
     mwd_buffer *request = &j->scratch->request;
     struct iovec iov[2] = {{hello, 0}, {request->data, request->n}};
+    mwd_put32(request->data + MWD_HEADER + MWD_AT_CONNECTS, j->report->connects);
+    mwd_put32(request->data + MWD_HEADER + MWD_AT_RESTARTS, j->report->restarts);
     j->connection = mwd_pool_connection(j->group->pool, j->claim.slot, j->claim.serial);
     if (!j->connection) {
         int outcome = open_connection(j);
@@ -425,6 +429,19 @@ static int fail(journey *j, const unsigned char *payload)
     return j->started || status < 400 || status > 599 ? garbage(j) : status;
 }
 
+static int log_record(journey *j, unsigned char *payload, uint32_t length)
+{
+    mwd_parser p = {payload, payload + length, false};
+    int level = *mwd_take(&p, 1);
+    mw_origin origin;
+    origin.line = (int)mwd_get32(mwd_take(&p, 4));
+    origin.file = mwd_take_string(&p);
+    if (p.failed)
+        return garbage(j);
+    j->call->ops->log(j->call->transport, level, *origin.file ? &origin : NULL, (char *)p.at, p.end - p.at);
+    return GO_ON;
+}
+
 /* Deals with one frame whose payload, unless it is DATA's, is complete. GO_ON, or how the request ends. */
 static int frame(journey *j, const mwd_header *h, unsigned char *payload)
 {
@@ -440,8 +457,7 @@ static int frame(journey *j, const mwd_header *h, unsigned char *payload)
     case MWD_FILE:
         return file(j, payload);
     case MWD_LOG:
-        j->call->ops->log(j->call->transport, payload[0], (char *)payload + 1, h->length - 1);
-        return GO_ON;
+        return log_record(j, payload, h->length);
     case MWD_END:
         if (!j->started)
             return garbage(j);

@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -119,6 +120,7 @@ func TestHowAnswersEnd(t *testing.T) {
 		{name: "short", frames: [][]byte{begin(), daemon.AppendHeader(nil, daemon.Header{Type: daemon.End, Flags: daemon.FlagShort})}, keep: true, result: short},
 		{name: "cut", frames: [][]byte{begin(), data("x", 0), daemon.AppendFailure(nil, daemon.Abort, daemon.Failure{Status: 500})}, keep: true, result: cut},
 		{name: "failed", frames: [][]byte{daemon.AppendFailure(nil, daemon.Fail, daemon.Failure{Status: 404})}, keep: true, result: 404},
+		{name: "log of the application's", frames: [][]byte{daemon.AppendLog(nil, daemon.LogRecord{Level: 6, Line: 12, File: "/srv/app.py", Text: "a line"}), begin(), empty(daemon.End)}, keep: true, trace: "log:6:a line from:/srv/app.py:12 "},
 		{name: "log", frames: [][]byte{daemon.AppendLog(nil, daemon.LogRecord{Level: 3, Text: "a line"}), begin(), empty(daemon.End)}, keep: true, trace: "log:3:a line "},
 		{name: "closed before it began", result: 0, code: 146},
 		{name: "closed after it began", frames: [][]byte{begin(), data("x", 0)}, result: cut, code: 119},
@@ -183,7 +185,7 @@ func TestAnotherVersionIsRefused(t *testing.T) {
 		_, _ = unix.Write(fd, other)
 		_, _ = unix.Read(fd, make([]byte, 4096))
 	}()
-	if got := g.Run(plain()); got.Code != 147 || !strings.Contains(got.Detail, "version 2") {
+	if got := g.Run(plain()); got.Code != 147 || !strings.Contains(got.Detail, fmt.Sprintf("speaks version %d", daemon.Version+1)) {
 		t.Errorf("%+v", got)
 	}
 }

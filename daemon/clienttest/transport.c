@@ -87,12 +87,23 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, in
     return got == length ? 0 : -2;
 }
 
-static void log_record(void *transport, int level, const char *text, size_t n)
+static int log_level(void *transport)
 {
-    say(transport, "log:%d:%.*s ", level, (int)n, text);
+    (void)transport;
+    return MW_LOG_INFO;
 }
 
-static const mw_ops ops = {read_body, begin, header, content_length, write_body, send_file, log_record, NULL, NULL};
+static void log_record(void *transport, int level, const mw_origin *origin, const char *text, size_t n)
+{
+    say(transport, "log:%d:%.*s ", level, (int)n, text);
+    if (origin)
+        say(transport, "from:%s:%d ", origin->file, origin->line);
+}
+
+static const mw_ops ops = {
+    .read = read_body, .begin = begin, .header = header, .content_length = content_length, .write = write_body, .send_file = send_file,
+    .log = log_record, .log_level = log_level,
+};
 
 static double now(void)
 {

@@ -112,14 +112,24 @@ static void add_piece(line *l, const mwd_log_piece *piece, int level, const char
     }
 }
 
-void mwd_log_write(int level, const char *text, size_t n)
+static const mwd_log_format *current_format(void)
 {
     static const mwd_log_piece plain[] = {
         {MWD_LOG_TEXT, "["}, {MWD_LOG_TIME_MICROSECONDS, NULL}, {MWD_LOG_TEXT, "] [wsgi:"}, {MWD_LOG_LEVEL, NULL}, {MWD_LOG_TEXT, "] [pid "},
         {MWD_LOG_PID, NULL}, {MWD_LOG_TEXT, "] "}, {MWD_LOG_MESSAGE, NULL},
     };
     static const mwd_log_format unset = {plain, sizeof plain / sizeof *plain, MW_LOG_INFO};
-    const mwd_log_format *f = format ? format : &unset;
+    return format ? format : &unset;
+}
+
+int mwd_log_level(void)
+{
+    return current_format()->level;
+}
+
+void mwd_log_write(int level, const char *text, size_t n)
+{
+    const mwd_log_format *f = current_format();
     if (level > f->level)
         return;
     line l;

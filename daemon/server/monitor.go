@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -76,6 +77,8 @@ func (m *monitor) readSignals() {
 		m.process.logf(levelInfo, "received %s", unix.SignalName(signal))
 		if event, ok := signalEvents[signal]; ok {
 			m.happened(event)
+		} else if slices.Contains(publishedSignals, signal) {
+			m.process.publish(signal)
 		}
 	}
 	if err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {

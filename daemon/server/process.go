@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,11 +22,16 @@ type process struct {
 	group      *directives.DaemonGroup
 	assignment daemon.Assignment
 	board      *daemon.Board
-	wake       int // an eventfd: the request threads have something to say
+	mailbox    *daemon.Mailbox // nil unless the group has server-metrics=On
+	wake       int             // an eventfd: the request threads have something to say
 
 	stopping atomic.Bool   // no further scripts, no request threads
 	done     atomic.Bool   // a process that only runs scripts has run them
 	started  chan struct{} // closed when the first thread has done its part
+
+	mainThread chan func()         // what the first thread, Python's main thread, does then; see onMainThread
+	signals    chan syscall.Signal // for applications, see publishSignals; the monitor sends and closes it
+	published  chan struct{}       // closed when they are told of no more
 
 	mu      sync.Mutex // guards what follows, and the change of stopping
 	serving bool       // request threads run
@@ -34,8 +40,12 @@ type process struct {
 }
 
 func newProcess(a daemon.Assignment, config *directives.Config) *process {
-	return &process{config: config, group: config.Process.Groups[a.Group], assignment: a, started: make(chan struct{})}
+	return &process{config: config, group: config.Process.Groups[a.Group], assignment: a, started: make(chan struct{}),
+		mainThread: make(chan func(), 1), signals: make(chan syscall.Signal, mostSignals), published: make(chan struct{})}
 }
+
+// onMainThread has something done on Python's main thread, once everything is started. It does not wait for it. To be called once.
+func (p *process) onMainThread(work func()) { p.mainThread <- work }
 
 // name is how log records begin.
 func (p *process) name() string {

@@ -10,6 +10,8 @@ import "C"
 
 import (
 	"fmt"
+	"strconv"
+	"time"
 	"unsafe"
 
 	"modwsgi/directives"
@@ -24,6 +26,9 @@ func (p *process) startPython() {
 	}
 }
 
+// metricsPatience is how long an application waits at most for one of Apache's children to say what the server does.
+const metricsPatience = 2 * time.Second
+
 func (p *process) pythonOptions() interp.Options {
 	settings, g := &p.config.Process, p.group
 	o := interp.Options{
@@ -31,12 +36,16 @@ func (p *process) pythonOptions() interp.Options {
 		Optimize: settings.PythonOptimize, DontWriteBytecode: settings.DontWriteBytecode, FoldCase: !settings.CaseSensitivity,
 		ProcessGroup: g.Name, MaximumProcesses: g.Processes, ThreadsPerProcess: g.Threads,
 		ApacheVersion: version(p.config.Facts["apache_version"]), ModuleVersion: version(p.config.Facts["module_version"]),
+		Server: server(p.config.Facts),
 		Interpreter: func(application string) interp.InterpreterOptions {
 			return interpreterOptions(settings, g, application)
 		},
 	}
 	if g.PythonHome != "" {
 		o.Home, o.HomeSetting = g.PythonHome, fmt.Sprintf("python-home= of process group '%s'", g.Name)
+	}
+	if p.mailbox != nil {
+		o.ServerMetrics = func() []byte { return p.mailbox.Ask(metricsPatience) }
 	}
 	if settings.PythonHashSeed.Fixed {
 		o.HashSeed = &settings.PythonHashSeed.Value
@@ -55,6 +64,24 @@ func interpreterOptions(settings *directives.ProcessSettings, g *directives.Daem
 		OwnGIL: s.OwnGIL, RestrictSignal: s.RestrictSignal && g.Threads > 0, RestrictStdin: s.RestrictStdin, RestrictStdout: s.RestrictStdout,
 		Path: s.PythonPath, SwitchInterval: s.SwitchInterval, SwitchIntervalSkipped: s.SwitchIntervalSkipped,
 	}
+}
+
+// server is what applications are told of Apache. Of the processes that it uses there are none yet when this is written down.
+func server(facts map[string]string) interp.Server {
+	return interp.Server{
+		Description: facts["server_description"], MPM: facts["mpm"], Built: facts["server_built"],
+		Processes: positive(facts["max_daemons_used"], facts["max_daemons"]), Threads: positive(facts["max_threads"]),
+	}
+}
+
+// positive is the first of the numbers that is one, or 1.
+func positive(numbers ...string) int {
+	for _, text := range numbers {
+		if n, err := strconv.Atoi(text); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 1
 }
 
 // version reads "2.4.57"; what is missing is 0.

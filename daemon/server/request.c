@@ -8,7 +8,7 @@
 typedef struct request {
     uint64_t start, queued;
     int64_t content_length;
-    uint32_t flags;
+    uint32_t flags, connects, restarts, log_level;
     bool complete;
     const char *application_group, *script, *callable, *resource;
     size_t n_environ;
@@ -26,6 +26,9 @@ static bool parse(mwd_worker *w, unsigned char *payload, size_t n, request *r)
     r->flags = mwd_get32(mwd_take(&p, 4));
     uint32_t complete = mwd_get32(mwd_take(&p, 4));
     r->complete = complete;
+    r->connects = mwd_get32(mwd_take(&p, 4));
+    r->restarts = mwd_get32(mwd_take(&p, 4));
+    r->log_level = mwd_get32(mwd_take(&p, 4));
     r->application_group = mwd_take_string(&p);
     r->script = mwd_take_string(&p);
     r->callable = mwd_take_string(&p);
@@ -162,7 +165,7 @@ bool mwd_serve_request(mwd_worker *w, mwd_connection *connection, unsigned char 
         r.n_environ = strip_root(pairs, r.n_environ);
     mwd_exchange x = {
         .worker = w, .connection = connection, .ahead = r.window, .n_ahead = r.n_window, .complete = r.complete,
-        .unnoticed = r.flags & MW_CALL_UNNOTICED,
+        .unnoticed = r.flags & MW_CALL_UNNOTICED, .log_level = (int)r.log_level,
     };
     begin(w, &r, &x);
     mw_call call = {
@@ -180,6 +183,8 @@ bool mwd_serve_request(mwd_worker *w, mwd_connection *connection, unsigned char 
         .request_start = seconds(r.start),
         .queue_start = seconds(r.queued),
         .daemon_start = now(),
+        .daemon_connects = r.connects,
+        .daemon_restarts = r.restarts,
     };
     int outcome = mw_run(&call);
     if (outcome == MW_AGAIN)

@@ -80,6 +80,7 @@ typedef struct mwd_log_format {
     int level;                  /* LogLevel of this module, syslog's number */
 } mwd_log_format;
 void mwd_log_set_format(const mwd_log_format *format);
+int mwd_log_level(void); /* of that log */
 /* One record to descriptor 2, in any thread and in a forked copy. */
 void mwd_log_write(int level, const char *text, size_t n);
 

@@ -35,6 +35,7 @@ func (m *monitor) shutDown(a life.Action) {
 	if a.Stacks {
 		p.logStacks()
 	}
+	p.publishStopping(a.Reason)
 	m.finishRequests()
 	p.stopPython(a.Reason, time.Until(end))
 	p.logf(levelInfo, "ends")
@@ -77,6 +78,28 @@ func (p *process) waitForEvent() {
 		var count [8]byte
 		_, _ = unix.Read(p.wake, count[:])
 		takeEvents()
+	}
+}
+
+// publishStopping tells applications before requests are waited for. A stuck lock is not waited for: shutdown-timeout may be unlimited.
+func (p *process) publishStopping(reason life.Reason) {
+	if p.group.Threads == 0 {
+		return
+	}
+	told := make(chan struct{})
+	close(p.signals)
+	p.onMainThread(func() {
+		<-p.published
+		interp.PublishStopping(string(reason))
+		close(told)
+	})
+	var late <-chan time.Time
+	if reason == life.DeadlockTimeout {
+		late = time.After(time.Second)
+	}
+	select {
+	case <-told:
+	case <-late:
 	}
 }
 

@@ -7,19 +7,50 @@ import "C"
 
 import (
 	"fmt"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"modwsgi/daemon/life"
+	"modwsgi/interp"
 )
 
-// signalEvents says what a signal means. SIGHUP and SIGUSR2 mean nothing yet, but must not end the process.
+// signalEvents says what a signal means.
 var signalEvents = map[syscall.Signal]life.Event{
 	unix.SIGTERM: life.StopAsked,
 	unix.SIGINT:  life.StopAsked,
 	unix.SIGUSR1: life.GracefulAsked,
 	unix.SIGXCPU: life.CPUTimeUsed,
+}
+
+// publishedSignals are those that only applications know a meaning of.
+var publishedSignals = []syscall.Signal{unix.SIGHUP, unix.SIGUSR2}
+
+// mostSignals wait for subscribers that are busy with earlier ones; more are dropped.
+const mostSignals = 64
+
+// publishSignals tells applications of signals, on a thread of its own, until the process stops.
+func (p *process) publishSignals() {
+	runtime.LockOSThread() // Python keeps a state for each thread
+	defer close(p.published)
+	for signal := range p.signals {
+		if !p.stopping.Load() {
+			interp.PublishSignal(unix.SignalName(signal), int(signal))
+		}
+	}
+}
+
+// publish has a signal published, unless too many are. A process that only runs scripts leaves them the signals.
+func (p *process) publish(signal syscall.Signal) {
+	if p.group.Threads == 0 {
+		return
+	}
+	select {
+	case p.signals <- signal:
+	default:
+		p.logf(levelWarning, "drops a %s: its subscribers have not dealt with the last %d signals", unix.SignalName(signal), mostSignals)
+	}
 }
 
 // catchSignals has signals written to a pipe, whose other end it returns.
@@ -30,7 +61,10 @@ func catchSignals() (int, error) {
 	}
 	C.mwd_own(C.int(ends[0]))
 	C.mwd_own(C.int(ends[1]))
-	numbers := []C.int{C.int(unix.SIGHUP), C.int(unix.SIGUSR2)}
+	var numbers []C.int
+	for _, signal := range publishedSignals {
+		numbers = append(numbers, C.int(signal))
+	}
 	for signal := range signalEvents {
 		numbers = append(numbers, C.int(signal))
 	}

@@ -57,10 +57,14 @@ func Run() int {
 	if p.group.Threads == 0 {
 		p.runService()
 	} else {
+		go p.publishSignals()
 		p.importScripts()
 		p.serve()
 	}
-	select {} // the monitor ends the process
+	for work := range p.mainThread { // the monitor ends the process
+		work()
+	}
+	return exitDone
 }
 
 // begin reads the messages and files that the supervisor has prepared.
@@ -83,6 +87,11 @@ func begin() (*process, error) {
 	p.board, err = daemon.OpenPart(daemon.BoardFD, daemon.Slots(config.Process.Groups), assignment.Group)
 	if err != nil {
 		return nil, err
+	}
+	if p.group.ServerMetrics {
+		if p.mailbox, err = daemon.OpenMailbox(daemon.BoardFD, daemon.Slots(config.Process.Groups)); err != nil {
+			return nil, err
+		}
 	}
 	unix.Close(daemon.BoardFD)
 	return p, nil

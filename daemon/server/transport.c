@@ -289,21 +289,32 @@ static long read_body(void *transport, char *buffer, size_t n, int block, const 
 
 /* ---- The error log ---- */
 
-static void log_record(void *transport, int level, const char *text, size_t n)
+static void log_record(void *transport, int level, const mw_origin *origin, const char *text, size_t n)
 {
     mwd_exchange *x = transport;
     if (!x || x->broken || mw_is_forked_copy()) {
         mwd_log_write(level, text, n);
         return;
     }
-    if (n > MWD_MAX_PAYLOAD - 1)
-        n = MWD_MAX_PAYLOAD - 1;
-    unsigned char head[MWD_HEADER + 1];
-    mwd_put_header(head, MWD_LOG, 0, n + 1);
+    enum { FIXED = 1 + 4 + 4, LONGEST_FILE = 4096 };
+    unsigned char head[MWD_HEADER + FIXED];
+    const char *file = origin ? origin->file : "";
+    size_t n_file = strnlen(file, LONGEST_FILE);
+    if (n > MWD_MAX_PAYLOAD - FIXED - LONGEST_FILE - 1)
+        n = MWD_MAX_PAYLOAD - FIXED - LONGEST_FILE - 1;
+    mwd_put_header(head, MWD_LOG, 0, FIXED + n_file + 1 + n);
     head[MWD_HEADER] = level;
-    struct iovec iov[2] = {{head, sizeof head}, {(void *)text, n}};
-    if (!send_all(x, iov, 2, -1))
+    mwd_put32(head + MWD_HEADER + 1, origin ? origin->line : 0);
+    mwd_put32(head + MWD_HEADER + 5, n_file);
+    struct iovec iov[4] = {{head, sizeof head}, {(void *)file, n_file}, {"", 1}, {(void *)text, n}};
+    if (!send_all(x, iov, 4, -1))
         mwd_log_write(level, text, n);
+}
+
+static int log_level(void *transport)
+{
+    mwd_exchange *x = transport;
+    return x ? x->log_level : mwd_log_level();
 }
 
 const mw_ops mwd_server_ops = {
@@ -314,6 +325,7 @@ const mw_ops mwd_server_ops = {
     .write = write_body,
     .send_file = send_file,
     .log = log_record,
+    .log_level = log_level,
 };
 
 /* ---- The end ---- */

@@ -21,6 +21,7 @@ typedef struct mwd_exchange {
     struct mwd_worker *worker;
     mwd_connection *connection;
     bool unnoticed;       /* what it does is no activity of the process */
+    int log_level;        /* the last one that its log takes */
     bool begun;           /* START is in worker->out or was sent */
     bool open;            /* START is in worker->out and may still grow */
     bool broken;          /* nothing can be sent any more */

@@ -23,6 +23,8 @@ const leakPrelude = `
 import gc, io, os, signal, subprocess, sys, threading, weakref
 import mod_wsgi
 
+mod_wsgi.event_callbacks.clear()  # of the kind before
+
 class Closing:
     def __init__(self, blocks, error=None): self.blocks, self.error = blocks, error
     def __iter__(self): return iter(self.blocks)
@@ -298,7 +300,7 @@ return []`, change: clientTakes(3)},
 	{name: "reload_required that is always true", before: `def reload_required(resource): return True`, code: respond(`[b"a"]`), change: reloading},
 }
 
-func leakKinds() []leakKind { return slices.Concat(leakResponses, leakFailures, leakQuestions) }
+func leakKinds() []leakKind { return slices.Concat(leakResponses, leakFailures, leakQuestions, leakAPI) }
 
 // request makes the kind's request.
 func (k leakKind) request(t testing.TB) *Request {

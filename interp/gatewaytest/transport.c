@@ -209,10 +209,10 @@ static int send_file(void *transport, int fd, int64_t offset, int64_t length, in
 static pthread_mutex_t server_lock = PTHREAD_MUTEX_INITIALIZER;
 static gt_buffer server_log; /* guarded by server_lock */
 
-static void log_record(void *transport, int level, const char *text, size_t n)
+static void log_record(void *transport, int level, const mw_origin *origin, const char *text, size_t n)
 {
     gt_exchange *x = transport;
-    char prefix[16];
+    char prefix[1024];
     if (memchr(text, '\n', n))
         shared->newline++;
     if (getpid() != shared->pid) { /* no lock: its owner may have stayed behind */
@@ -230,8 +230,16 @@ static void log_record(void *transport, int level, const char *text, size_t n)
     pthread_mutex_lock(lock);
     append(log, prefix, snprintf(prefix, sizeof prefix, "%d ", level));
     append(log, text, n);
+    if (origin)
+        append(log, prefix, snprintf(prefix, sizeof prefix, " (%s:%d)", origin->file, origin->line));
     append(log, "\n", 1);
     pthread_mutex_unlock(lock);
+}
+
+static int log_level(void *transport)
+{
+    (void)transport;
+    return MW_LOG_INFO;
 }
 
 char *gt_server_log(size_t *n)
@@ -273,6 +281,7 @@ const mw_ops gt_ops = {
     .log = log_record,
     .is_https = is_https,
     .tls_variable = tls_variable,
+    .log_level = log_level,
 };
 
 /* ---- Running ---- */
@@ -329,11 +338,20 @@ static int ask(gt_exchange *x)
     return x->questions[x->n_questions - 1].answer;
 }
 
+static void forget_server_log(void)
+{
+    pthread_mutex_lock(&server_lock);
+    server_log.n = 0;
+    pthread_mutex_unlock(&server_lock);
+}
+
 long gt_run(gt_exchange *x, long n, int expected)
 {
     long others = 0;
     for (long i = 0; i < n; i++) {
         reset(x);
+        if (i > 0)
+            forget_server_log();
         x->alive = true;
         x->result = x->n_questions > 0 ? ask(x) : mw_run(&x->call);
         if (getpid() != shared->pid) { /* must never get here, nor may a test go on in two processes */

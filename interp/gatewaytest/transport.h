@@ -72,7 +72,7 @@ extern const mw_ops gt_ops;
 /* Once, before everything else. NULL when out of memory. */
 gt_shared *gt_set_up(void);
 gt_exchange *gt_exchange_new(void);
-/* Runs the exchange's request n times; keeps the last answer and returns how many ended otherwise than by `expected`. */
+/* Runs the exchange's request n times; keeps the last answer, with what was logged meanwhile outside of requests, and returns how many ended otherwise than by `expected`. */
 long gt_run(gt_exchange *x, long n, int expected);
 /* Log records outside a request since the last call: malloc'ed, n bytes. */
 char *gt_server_log(size_t *n);

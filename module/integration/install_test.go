@@ -54,6 +54,25 @@ func TestMakeInstallPutsAServingModuleBelowDestdir(t *testing.T) {
 	}
 }
 
+func TestMakeInstallBringsStubsOfTheModules(t *testing.T) {
+	destination := t.TempDir()
+	runSuccessfully(t, repositoryCommand("make", "--no-print-directory", "install", "DESTDIR="+destination))
+	python, _ := builtFor(t)
+	packages := strings.TrimSpace(runSuccessfully(t, exec.Command(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")))
+	s := apachetest.Start(t, apachetest.Config{
+		Conf:    "WSGIServerMetrics On\nWSGIScriptAlias / {{.Apps}}/stubs.wsgi\nSetEnv stubs " + destination + packages + "\nSetEnv stub_file -stubs/__init__.pyi\nSetEnv events \"\"\n",
+		Modules: []string{"env"},
+	})
+	for path := destination; path != os.TempDir() && path != "/"; path = filepath.Dir(path) { // Apache's children are another user's
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := s.Get(t, "/"); r.Status != 200 || len(r.Body) > 0 {
+		t.Errorf("the modules differ from the installed stubs:\n%s", r)
+	}
+}
+
 func TestA2enmodSwitchesTheInstalledModuleOn(t *testing.T) {
 	destination := t.TempDir()
 	settings := destination + apxsQuery(t, "SYSCONFDIR")

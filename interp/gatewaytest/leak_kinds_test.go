@@ -300,7 +300,9 @@ return []`, change: clientTakes(3)},
 	{name: "reload_required that is always true", before: `def reload_required(resource): return True`, code: respond(`[b"a"]`), change: reloading},
 }
 
-func leakKinds() []leakKind { return slices.Concat(leakResponses, leakFailures, leakQuestions, leakAPI) }
+func leakKinds() []leakKind {
+	return slices.Concat(leakResponses, leakFailures, leakQuestions, leakAPI)
+}
 
 // request makes the kind's request.
 func (k leakKind) request(t testing.TB) *Request {

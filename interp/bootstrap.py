@@ -79,7 +79,7 @@ def restrict_signals(inform):
 
 
 def free_children_of_signals():
-    """Gives what an application starts the usual signals. A request's thread has blocked them, and what handles them is the server's:
+    """Gives what an application starts the usual signals. A request's thread of Apache's has blocked them, and what handles them is the server's:
     nothing that inherits this could be ended with terminate()."""
     import _posixsubprocess
     import _thread

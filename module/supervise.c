@@ -109,7 +109,7 @@ static bool move_up(int *fd)
 /* What every supervisor of this configuration gets: the board, and the pipe that its children hold. */
 static bool make_shared(void)
 {
-    current.board = memfd_create("mod_wsgi-board", MFD_CLOEXEC);
+    current.board = memfd_create("mod_wsgi-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (current.board < 0 || ftruncate(current.board, sizeof(mwd_board)) != 0 || pipe2(current.users, O_CLOEXEC) != 0)
         return false;
     return move_up(&current.board) && move_up(&current.users[0]) && move_up(&current.users[1]);
@@ -264,9 +264,8 @@ static apr_status_t leave(void *nothing)
     bool running = current.running;
     if (current.watched) /* not twice: APR would crash. A supervisor that was started again may have been let go before */
         apr_proc_other_child_unregister(&current);
-    if (running) {
+    if (running)
         shutdown(current.control, SHUT_RDWR); /* whoever else was forked with a copy of it */
-    }
     close_all();
     current.running = current.present = false;
     if (running && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING)

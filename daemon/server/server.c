@@ -120,13 +120,13 @@ static bool greet(mwd_connection *c, const unsigned char *payload)
     return false;
 }
 
-static bool refuse(const char *why)
+enum { INCOMPLETE = 0, COMPLETE = 1, BAD = -1 };
+
+static int refuse(const char *why)
 {
     mwd_say(MW_LOG_ERR, "WSGI0080: closed a connection of Apache's: %s", why);
-    return false;
+    return BAD;
 }
-
-enum { INCOMPLETE = 0, COMPLETE = 1, BAD = -1 };
 
 /* Looks at the frames at the beginning of the buffer; hellos are taken out. COMPLETE: a REQUEST fills it. */
 static int examine(mwd_connection *c, mwd_buffer *in, mwd_header *h)
@@ -135,14 +135,14 @@ static int examine(mwd_connection *c, mwd_buffer *in, mwd_header *h)
         if (in->n < MWD_HEADER)
             return INCOMPLETE;
         if (!mwd_get_header(in->data, h))
-            return refuse("what it sends is not this module's protocol") ? COMPLETE : BAD;
+            return refuse("what it sends is not this module's protocol");
         if (h->type != (c->greeted ? MWD_REQUEST : MWD_CLIENT_HELLO))
-            return refuse("a frame out of order") ? COMPLETE : BAD;
+            return refuse("a frame out of order");
         size_t whole = MWD_HEADER + h->length;
         if (in->n < whole)
             return INCOMPLETE;
         if (h->type == MWD_REQUEST)
-            return in->n == whole || refuse("it sends more than it was asked for") ? COMPLETE : BAD;
+            return in->n == whole ? COMPLETE : refuse("it sends more than it was asked for");
         if (!greet(c, in->data + MWD_HEADER))
             return BAD;
         in->n -= whole;
@@ -170,7 +170,7 @@ static int read_request(mwd_worker *w, mwd_connection *c, mwd_header *h)
             room = MWD_INPUT;
         unsigned char *to = mwd_grow(in, room);
         if (!to)
-            return refuse("out of memory") ? COMPLETE : BAD;
+            return refuse("out of memory");
         in->n -= room;
         ssize_t got = recv(c->fd, to, room, MSG_DONTWAIT);
         if (got > 0) {

@@ -20,7 +20,7 @@ type Surroundings struct {
 	Signals <-chan os.Signal
 }
 
-// ParentWatch says for how long after the end of the control connection Apache's parent may look alive although it has died, and how often
+// parentWatch says for how long after the end of the control connection Apache's parent may look alive although it has died, and how often
 // it is looked at while its children finish.
 const parentWatch = 100 * time.Millisecond
 

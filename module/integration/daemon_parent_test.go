@@ -1,12 +1,16 @@
 package integration
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"modwsgi/module/apachetest"
 )
@@ -65,4 +69,46 @@ func TestOldSupervisorsLeaveWithoutANoise(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A process of the group could otherwise make the board smaller, and every other process that looks at it would crash.
+func TestTheBoardKeepsItsSize(t *testing.T) {
+	s := apachetest.Start(t, apachetest.Config{Conf: daemonApp, Daemon: "processes=1 threads=2", Tolerate: killed})
+	former := waitProcesses(t, s, 1)
+	sealed := func() {
+		t.Helper()
+		board := boardOf(t, s.Supervisors()[0])
+		defer board.Close()
+		if err := unix.Ftruncate(int(board.Fd()), 0); err != unix.EPERM {
+			t.Errorf("making the board smaller: %v", err)
+		}
+		if err := unix.Ftruncate(int(board.Fd()), 1<<30); err != unix.EPERM {
+			t.Errorf("making the board larger: %v", err)
+		}
+	}
+	sealed()
+	kill(t, s.Supervisors()[0])
+	waitProcesses(t, s, 1, former...)
+	sealed()
+}
+
+// boardOf opens the board of a supervisor.
+func boardOf(t *testing.T, supervisor int) *os.File {
+	t.Helper()
+	folder := fmt.Sprintf("/proc/%d/fd/", supervisor)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if target, _ := os.Readlink(folder + e.Name()); strings.Contains(target, "mod_wsgi-board") {
+			board, err := os.OpenFile(folder+e.Name(), os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return board
+		}
+	}
+	t.Fatalf("supervisor %d has no board", supervisor)
+	return nil
 }

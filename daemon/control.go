@@ -29,6 +29,9 @@ type OrderKind string
 const (
 	Retire OrderKind = "retire" // take no more requests, finish what is there, then end
 	Stop   OrderKind = "stop"   // end as after SIGTERM
+	// These come with a descriptor for the answer: the writing end of a pipe, which is closed behind it.
+	Report OrderKind = "report" // a ProcessReport as JSON
+	Stacks OrderKind = "stacks" // the Python stacks of all threads as text
 )
 
 // An Order is a later message to a daemon process.

@@ -14,6 +14,11 @@ func SocketBase(c *directives.Config, group int) string {
 	return fmt.Sprintf("%s.%s.%s.%d", socketPrefix(c), c.Facts["parent_pid"], c.Facts["generation"], group+1)
 }
 
+// ControlPath is the socket on which the supervisor answers administrators.
+func ControlPath(c *directives.Config) string {
+	return fmt.Sprintf("%s.%s.%s.control", socketPrefix(c), c.Facts["parent_pid"], c.Facts["generation"])
+}
+
 // SocketPath is the socket of one process. client.c makes the same of the base.
 func SocketPath(base string, serial uint32) string { return fmt.Sprintf("%s.%d.sock", base, serial) }
 

@@ -7,21 +7,14 @@ import (
 	"modwsgi/directives"
 )
 
-// runCheck reads a recording to its end and writes the answer. Both are described in package directives.
-func runCheck(args []string, in io.Reader, out, errors io.Writer) int {
-	switch {
-	case len(args) == 0:
-		return checkRecording(in, out, errors)
-	case len(args) == 1 && args[0] == "--table":
-		for _, d := range directives.Table {
-			fmt.Fprintf(out, "%-26s %s\n", d.Name, d.Help)
-		}
-		return exitDone
+func listDirectives(out io.Writer) int {
+	for _, d := range directives.Table {
+		fmt.Fprintf(out, "%-26s %s\n", d.Name, d.Help)
 	}
-	fmt.Fprintf(errors, "mod_wsgi-daemon check: unexpected argument %q; the recording is read from the standard input\n", args[0])
-	return exitUsage
+	return exitDone
 }
 
+// checkRecording reads a recording to its end and writes the answer. Both are described in package directives.
 func checkRecording(in io.Reader, out, errors io.Writer) int {
 	input, err := io.ReadAll(in)
 	if err != nil {

@@ -51,7 +51,7 @@ func TestWhatCanNotBeUnderstoodIsRefusedInOneLine(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{nil, {"nonsense"}} {
-		if status, out, stderr := start(nil, args...); status != exitUsage || out != "" || !strings.Contains(stderr, "usage: mod_wsgi-daemon") {
+		if status, out, stderr := start(nil, args...); status != exitUsage || out != "" || !strings.Contains(stderr, "Usage:\n  mod_wsgi-daemon") {
 			t.Errorf("%q: status %d, out %q, errors %q", args, status, out, stderr)
 		}
 	}

@@ -19,11 +19,7 @@ const (
 )
 
 // runSupervise looks after the daemon processes of one configuration until Apache has no more use for them.
-func runSupervise(args []string, _ io.Reader, _, errors io.Writer) int {
-	if len(args) > 0 {
-		fmt.Fprintf(errors, "mod_wsgi-daemon supervise: unexpected argument %q; Apache's module starts this command\n", args[0])
-		return exitUsage
-	}
+func runSupervise(_ io.Reader, _, errors io.Writer) int {
 	for _, fd := range []int{0, boardFD, usersFD} {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
 			fmt.Fprintf(errors, "mod_wsgi-daemon supervise: descriptor %d is missing; Apache's module starts this command\n", fd)

@@ -15,6 +15,7 @@ const (
 	StartupTimeout    Reason = "startup_timeout"
 	ScriptReload      Reason = "script_reload"
 	ShutdownSignal    Reason = "shutdown_signal"
+	RestartCommand    Reason = "restart_command" // ours; the others are the reference's
 )
 
 // text says it in a log record.
@@ -37,4 +38,5 @@ var texts = map[Reason]string{
 	StartupTimeout:    "no script was loaded within startup-timeout after the first request",
 	ScriptReload:      "a script has changed",
 	ShutdownSignal:    "it was told to stop",
+	RestartCommand:    "an administrator wants it to be replaced",
 }

@@ -88,23 +88,26 @@ func (m *monitor) readSignals() {
 }
 
 func (m *monitor) readOrders() {
-	packet := make([]byte, daemon.MaxMessage)
-	n, _, err := unix.Recvfrom(daemon.ControlFD, packet, unix.MSG_DONTWAIT)
+	packet, descriptor, err := receive(daemon.ControlFD)
 	switch {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 		return
-	case err != nil || n == 0:
+	case err != nil || len(packet) == 0:
 		m.happened(life.ControlLost)
 		return
 	}
-	order, err := daemon.DecodeMessage[daemon.Order](packet[:n])
+	order, err := daemon.DecodeMessage[daemon.Order](packet)
+	if descriptor != nil {
+		m.process.answer(order.Kind, descriptor)
+		return
+	}
 	switch {
 	case err == nil && order.Kind == daemon.Retire:
 		m.carryOut(m.machine.RetireNow(life.Reason(order.Reason), now()))
 	case err == nil && order.Kind == daemon.Stop:
 		m.happened(life.StopAsked)
 	default:
-		m.process.logf(levelWarning, "was given an order that makes no sense: %q, %v", packet[:n], err)
+		m.process.logf(levelWarning, "was given an order that makes no sense: %q, %v", packet, err)
 	}
 }
 

@@ -127,7 +127,9 @@ static void begin(mwd_worker *w, const request *r, const mwd_exchange *x)
     mwd_watch *watch = w->watch;
     int64_t since = mwd_nanoseconds();
     const char *uri = find((mw_pair *)w->pairs.data, r->n_environ, "REQUEST_URI");
+    const char *method = find((mw_pair *)w->pairs.data, r->n_environ, "REQUEST_METHOD");
     copy(watch->group, sizeof watch->group, r->application_group);
+    copy(watch->method, sizeof watch->method, method ? method : "");
     copy(watch->uri, sizeof watch->uri, uri ? uri : "");
     atomic_fetch_add(&watch->request, 1);
     atomic_store(&watch->since, since);

@@ -18,7 +18,7 @@ typedef struct mwd_watch {
     _Atomic uint64_t request;   /* counts its requests: tells one from the next */
     _Atomic uint64_t python_id; /* threading.get_ident() of the thread, for what is raised in it */
     char group[128];            /* application group of the request, cut; valid while since is set */
-    char uri[256];              /* its URI, cut; the same */
+    char method[16], uri[256];  /* its method and URI, cut; the same */
 } mwd_watch;
 
 /* Everything that Go decides before the threads start. Lives as long as the process. */

@@ -23,6 +23,7 @@ static mwd_slot *mwd_slot_of(mwd_part *part, int i) { return &part->slots[i]; }
 static uint64_t mwd_python_id(int i) { return atomic_load(&mwd_this.threads[i].python_id); }
 static void *mwd_request_count(int i) { return (void *)&mwd_this.threads[i].request; }
 static char *mwd_group_of(int i) { return mwd_this.threads[i].group; }
+static char *mwd_method_of(int i) { return mwd_this.threads[i].method; }
 static char *mwd_uri_of(int i) { return mwd_this.threads[i].uri; }
 static uint32_t mwd_take_events(int unused) { (void)unused; return atomic_exchange(&mwd_this.events, 0); }
 static int mwd_report_ends(int on) { atomic_store(&mwd_this.report_end, (uint32_t)on); return on; }
@@ -152,6 +153,26 @@ func (p *process) view() life.View {
 	}
 	return v
 }
+
+// reportThread looks at a request thread. One that is between two requests is idle.
+func reportThread(thread int) daemon.ThreadReport {
+	i := C.int(thread)
+	var before, after C.mwd_look
+	busy := C.mwd_look_at(i, &before) != 0
+	r := daemon.ThreadReport{Number: thread, State: daemon.ThreadIdle, Requests: uint64(before.request)}
+	if !busy {
+		return r
+	}
+	request := &daemon.RequestReport{ApplicationGroup: C.GoString(C.mwd_group_of(i)), Method: C.GoString(C.mwd_method_of(i)),
+		URI: C.GoString(C.mwd_uri_of(i)), Age: time.Duration(now() - life.Time(before.since)).Seconds()}
+	if C.mwd_look_at(i, &after) != 0 && after.request == before.request { // otherwise these are pieces of two requests
+		r.State, r.Request = daemon.ThreadRunning, request
+	}
+	return r
+}
+
+// requestsStarted are those that the process has taken.
+func requestsStarted() uint64 { return uint64(C.mwd_started(0)) }
 
 // victim describes the request of a thread, if it is still that one.
 func victim(thread int, number uint64) (v interp.Victim, uri string, ok bool) {

@@ -30,6 +30,31 @@ func (c *child) order(o daemon.Order) {
 	}
 }
 
+// ask does not wait either.
+func (c *child) ask(kind daemon.OrderKind) (*os.File, error) {
+	message, err := daemon.EncodeMessage(daemon.Order{Kind: kind})
+	if err != nil {
+		return nil, err
+	}
+	answer, end, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer end.Close()
+	raw, err := c.control.SyscallConn()
+	if err == nil {
+		err = raw.Write(func(fd uintptr) bool {
+			_, err = unix.SendmsgN(int(fd), message, unix.UnixRights(int(end.Fd())), nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+			return true
+		})
+	}
+	if err != nil {
+		answer.Close()
+		return nil, err
+	}
+	return answer, nil
+}
+
 func (c *child) kill() { _ = c.handle.Kill() } // fails only if it has ended
 
 // watch reports what the process says, and its end after all of that.

@@ -30,3 +30,16 @@ func (e ending) String() string {
 	}
 	return text
 }
+
+// why is the reason that a process is counted under.
+func (m *member) why(e ending) string {
+	switch {
+	case m.reason != "":
+		return m.reason
+	case e.status.Signaled():
+		return unix.SignalName(e.status.Signal())
+	case !e.ordinary():
+		return fmt.Sprintf("exit_status_%d", e.status.ExitStatus())
+	}
+	return "exit"
+}

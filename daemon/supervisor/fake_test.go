@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -121,6 +122,17 @@ func (s *stage) start(a daemon.Assignment, report func(event)) (process, error) 
 	p := &actor{stage: s, serial: a.Serial, slot: a.Slot, report: report}
 	s.started = append(s.started, p)
 	return p, nil
+}
+
+// ask answers with the order's name.
+func (a *actor) ask(kind daemon.OrderKind) (*os.File, error) {
+	answer, end, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer end.Close()
+	_, err = end.WriteString(string(kind))
+	return answer, err
 }
 
 // processes are all that were started.

@@ -13,7 +13,7 @@ func (f *fault) Error() string { return fmt.Sprintf("cannot %s: %v", f.op, f.err
 
 func (f *fault) Unwrap() error { return f.err }
 
-// Codes of log records: the reference's, and 303 and 304 of our own.
+// Codes of log records: the reference's, and from 300 our own.
 const (
 	codeNoSocket      = 12
 	codeNoBind        = 13
@@ -26,4 +26,5 @@ const (
 	codeStaleSocket   = 65
 	codeProcessFailed = 303
 	codeOverdue       = 304
+	codeNoOffice      = 320
 )

@@ -12,6 +12,7 @@ import (
 // reconcile makes what is there into what should be there: kills what is overdue, starts what is missing, tells the board.
 func (g *group) reconcile() {
 	g.killOverdue()
+	g.advanceRolls()
 	if !g.stopping {
 		// Places without a process first: slots may be short while many processes take long to end.
 		for i := range g.places {

@@ -31,9 +31,14 @@ type group struct {
 	hopeless tristate // what the board says
 	stopping bool
 
+	rolls    []*roll
+	restarts map[string]int // processes that have ended, by reason
+
 	events chan event
+	work   chan func()   // see do
 	stop   chan struct{} // closed: end everything
 	begun  chan struct{} // closed when the first processes are started
+	over   chan struct{} // closed when all is ended
 }
 
 type tristate int
@@ -47,7 +52,8 @@ const (
 func newGroup(config *directives.DaemonGroup, number, slots int, board *daemon.Board, serial uint32, s starter, log *errorlog.Log) *group {
 	return &group{config: config, number: number, board: board, starter: s, log: log, serial: serial,
 		members: make([]*member, slots), places: make([]place, config.Processes),
-		events: make(chan event), stop: make(chan struct{}), begun: make(chan struct{})}
+		restarts: map[string]int{},
+		events:   make(chan event), work: make(chan func()), stop: make(chan struct{}), begun: make(chan struct{}), over: make(chan struct{})}
 }
 
 // service tells whether the group takes no requests: its processes run scripts.
@@ -55,6 +61,7 @@ func (g *group) service() bool { return g.config.Threads == 0 }
 
 // run looks after the group until it is stopped and every process is reaped.
 func (g *group) run() {
+	defer close(g.over)
 	g.begin()
 	close(g.begun)
 	stop := g.stop
@@ -63,12 +70,26 @@ func (g *group) run() {
 		select {
 		case e := <-g.events:
 			g.handle(e)
+		case work := <-g.work:
+			work()
 		case <-stop:
 			stop = nil
 			g.stopAll()
 		case <-alarm:
 		}
 		g.reconcile()
+	}
+}
+
+// do has the group's goroutine do something, and returns when it is done. False: the group is over.
+func (g *group) do(work func()) bool {
+	done := make(chan struct{})
+	select {
+	case g.work <- func() { defer close(done); work() }:
+		<-done
+		return true
+	case <-g.over:
+		return false
 	}
 }
 

@@ -75,6 +75,7 @@ func (g *group) ending(m *member, reason string) {
 // ended empties the slot of a process that is reaped.
 func (g *group) ended(m *member, e ending) {
 	g.members[m.slot] = nil
+	g.restarts[m.why(e)]++
 	g.board.SetSlot(g.slot(m), daemon.SlotWord{Serial: m.serial}, 0, 0)
 	var wait time.Duration
 	if p := m.place; p != nil {

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"os"
 	"time"
 
 	"modwsgi/daemon"
@@ -96,5 +97,7 @@ type starter interface {
 type process interface {
 	pid() int
 	order(daemon.Order)
+	// ask sends an order that is answered; what is returned is to be read to its end, and closed.
+	ask(daemon.OrderKind) (*os.File, error)
 	kill()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,19 +37,20 @@ func Run(s Surroundings) error {
 	}
 	supervisor.Start()
 	_, _ = s.Control.Write([]byte{1}) // who does not wait for it any more is gone, and that is seen next
-	s.wait()
+	s.wait(&supervisor.replaced)
 	return supervisor.Stop()
 }
 
 // wait returns when the processes are to end: on a signal, when Apache's parent has died, or when it has dropped this configuration and the
 // last child with it has ended.
-func (s *Surroundings) wait() {
+func (s *Surroundings) wait(replaced *atomic.Bool) {
 	control, users := atEnd(s.Control), atEnd(s.Users)
 	select {
 	case <-s.Signals:
 		return
 	case <-control:
 	}
+	replaced.Store(true)
 	look := time.NewTicker(parentWatch)
 	defer look.Stop()
 	for s.Parent() {

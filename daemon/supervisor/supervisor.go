@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +26,9 @@ type Supervisor struct {
 	groups []*group
 	files  []*os.File // to be closed at the end
 	done   sync.WaitGroup
+
+	office   *office
+	replaced atomic.Bool // Apache has another configuration by now
 }
 
 // New makes a supervisor for a recording. board is the descriptor of the board, which may be empty or left by an earlier supervisor of the
@@ -142,6 +146,7 @@ func (s *Supervisor) Start() {
 	for _, g := range s.groups {
 		<-g.begun
 	}
+	s.openOffice()
 }
 
 // Stop ends every process, and returns when all are reaped. It may be called once.
@@ -150,6 +155,7 @@ func (s *Supervisor) Stop() error {
 		close(g.stop)
 	}
 	s.done.Wait()
+	s.office.close()
 	return s.close()
 }
 

@@ -105,10 +105,15 @@ func (s *Server) Holdings(t testing.TB) map[int]Holding {
 }
 
 // Sockets returns the socket files of process groups below Root.
-func (s *Server) Sockets() []string {
+func (s *Server) Sockets() []string { return s.sockets(".sock") }
+
+// ControlSockets returns the sockets of supervisors below Root.
+func (s *Server) ControlSockets() []string { return s.sockets(".control") }
+
+func (s *Server) sockets(suffix string) []string {
 	var found []string
 	_ = filepath.WalkDir(s.Root, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type()&fs.ModeSocket != 0 && strings.HasSuffix(path, ".sock") {
+		if err == nil && entry.Type()&fs.ModeSocket != 0 && strings.HasSuffix(path, suffix) {
 			found = append(found, path)
 		}
 		return nil // what vanishes meanwhile is no socket that stays
@@ -119,7 +124,7 @@ func (s *Server) Sockets() []string {
 // examineRemains fails the test when the stopped server has left something behind.
 func (s *Server) examineRemains(t testing.TB) {
 	t.Helper()
-	if left := s.Sockets(); len(left) > 0 {
+	if left := append(s.Sockets(), s.ControlSockets()...); len(left) > 0 {
 		t.Errorf("%s (%s) leaves sockets behind: %v", s.config.Module.Name, s.config.MPM, left)
 	}
 	for _, p := range s.holders() {

@@ -1,0 +1,79 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"modwsgi/daemon"
+	"modwsgi/interp"
+)
+
+// receive reads one message, and the file that came with it, if one did. It does not wait.
+func receive(fd int) (packet []byte, with *os.File, err error) {
+	packet, control := make([]byte, daemon.MaxMessage), make([]byte, unix.CmsgSpace(4))
+	n, nControl, _, _, err := unix.Recvmsg(fd, packet, control, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		return nil, nil, err
+	}
+	messages, _ := unix.ParseSocketControlMessage(control[:nControl]) // the kernel made it
+	for i := range messages {
+		if fds, err := unix.ParseUnixRights(&messages[i]); err == nil && len(fds) > 0 {
+			with = os.NewFile(uintptr(fds[0]), "answer")
+		}
+	}
+	return packet[:n], with, nil
+}
+
+// answer writes what the supervisor wants to know. It does not wait: an interpreter may be stuck, and who asked may have gone.
+func (p *process) answer(kind daemon.OrderKind, to *os.File) {
+	fd := int(to.Fd())
+	own(fd)
+	go func() {
+		defer to.Close()
+		defer disown(fd)
+		switch kind {
+		case daemon.Report:
+			_ = json.NewEncoder(to).Encode(p.report()) // who asked does not listen any more
+		case daemon.Stacks:
+			_, _ = to.WriteString(stacksOnce())
+		}
+	}()
+}
+
+// lookingAtStacks keeps those who ask while an interpreter is stuck from using up threads.
+var lookingAtStacks atomic.Bool
+
+// stacksOnce is "" if somebody else is still waiting for them.
+func stacksOnce() string {
+	if !lookingAtStacks.CompareAndSwap(false, true) {
+		return ""
+	}
+	defer lookingAtStacks.Store(false)
+	return interp.Stacks()
+}
+
+func (p *process) report() daemon.ProcessReport {
+	r := daemon.ProcessReport{Memory: residentBytes()}
+	if !p.isServing() {
+		return r
+	}
+	r.Requests = requestsStarted()
+	for i := range p.group.Threads {
+		r.Threads = append(r.Threads, reportThread(i))
+	}
+	return r
+}
+
+// residentBytes reads proc(5): 0 where that is not possible.
+func residentBytes() uint64 {
+	var size, resident uint64
+	text, err := os.ReadFile("/proc/self/statm")
+	if _, scanned := fmt.Sscan(string(text), &size, &resident); err != nil || scanned != nil {
+		return 0
+	}
+	return resident * uint64(os.Getpagesize())
+}

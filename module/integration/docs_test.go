@@ -1,0 +1,300 @@
+package integration
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/yuin/goldmark/ast"
+
+	"modwsgi/directives"
+	"modwsgi/module/apachetest"
+)
+
+// Every block of code on the pages is run or checked. What is done follows from its language, or from a comment before it, which readers of the
+// page do not see:
+//
+//	<!-- check: conf NAME modules=a,b -->  configuration of the example NAME; several blocks add up
+//	<!-- check: file NAME PATH -->         a file of the example; PATH begins with /srv/
+//	<!-- check: run NAME -->               its commands are run beside the example's server, and print what stands below them
+//	<!-- check: log NAME -->               the lines are in the example's error log by then
+//	<!-- check: words FILE -->             a picture: the words in capitals occur in FILE
+//	<!-- check: by TestName -->            that test checks it
+//
+// Without one: `apache` must pass configtest, `python` compile; of `sh` the programs, targets and folders must exist; `syntax` is a
+// directive's of the table. Three dots (…) stand for any text in what is compared.
+func TestEveryBlockOfThePagesIsChecked(t *testing.T) {
+	t.Parallel()
+	checked := 0
+	for _, p := range readPages(t) {
+		examples := map[string]*example{}
+		for _, b := range p.blocks() {
+			checked++
+			at := fmt.Sprintf("%s:%d", p.name, b.line)
+			if err := checkBlock(t, p, b, examples); err != nil {
+				t.Errorf("%s: %v", at, err)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(examples)) {
+			t.Run(strings.TrimSuffix(filepath.Base(p.name), ".md")+" "+name, func(t *testing.T) {
+				t.Parallel()
+				examples[name].run(t)
+			})
+		}
+	}
+	if checked < 100 {
+		t.Errorf("only %d blocks were found", checked)
+	}
+}
+
+func checkBlock(t *testing.T, p document, b block, examples map[string]*example) error {
+	switch b.action() {
+	case "conf", "file", "run", "log":
+		name := b.argument(1)
+		if examples[name] == nil {
+			examples[name] = &example{page: p.name, files: map[string]string{}}
+		}
+		return examples[name].add(b)
+	case "words":
+		return checkWords(b)
+	case "by":
+		return checkTestExists(b.argument(1))
+	case "":
+	default:
+		return fmt.Errorf("there is no check %q", b.action())
+	}
+	switch b.language {
+	case "apache":
+		return checkConfiguration(t, b)
+	case "python":
+		return compilePython(b)
+	case "sh":
+		return checkCommands(b)
+	case "syntax":
+		return checkSyntax(b)
+	}
+	return fmt.Errorf("nobody checks this block (language %q)", b.language)
+}
+
+// checkConfiguration has Apache look at a configuration, which must have neither mistakes nor what the module warns about.
+func checkConfiguration(t *testing.T, b block) error {
+	status, output := apachetest.Configtest(t, exampleConfig(b.text, strings.Split(b.option("modules"), ",")))
+	if status != 0 || strings.TrimSpace(output) != "Syntax OK" {
+		return fmt.Errorf("configtest ends with %d:\n%s", status, output)
+	}
+	return nil
+}
+
+func compilePython(b block) error {
+	command := exec.Command(pythonProgram, "-c", `import sys; compile(sys.stdin.read(), "example", "exec", dont_inherit=True)`)
+	command.Stdin = strings.NewReader(b.text)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v\n%s", err, output)
+	}
+	return nil
+}
+
+// checkSyntax compares with the directive table.
+func checkSyntax(b block) error {
+	line := strings.TrimSpace(b.text)
+	name, syntax, _ := strings.Cut(line, " ")
+	i := directives.Find(name)
+	if i < 0 || directives.Table[i].Syntax != syntax {
+		return fmt.Errorf("the table has no directive like this: %s", line)
+	}
+	return nil
+}
+
+// checkWords looks for the words in capitals in a file.
+func checkWords(b block) error {
+	text, err := os.ReadFile(filepath.Join(apachetest.RepositoryRoot(), b.argument(1)))
+	if err != nil {
+		return err
+	}
+	words := regexp.MustCompile(`\b[A-Z]{4,}\b`).FindAllString(b.text, -1)
+	if len(words) == 0 {
+		return fmt.Errorf("no word to check")
+	}
+	for _, word := range words {
+		if !strings.Contains(string(text), word) {
+			return fmt.Errorf("%s does not know %s", b.argument(1), word)
+		}
+	}
+	return nil
+}
+
+func checkTestExists(name string) error {
+	command := exec.Command("grep", "-rqE", "--include=*_test.go", `^func `+name+`\(`, apachetest.RepositoryRoot())
+	if name == "" || command.Run() != nil {
+		return fmt.Errorf("there is no test %q", name)
+	}
+	return nil
+}
+
+// ---- Commands ----
+
+// checkCommands looks whether there is what the commands name. Comments say what they do.
+func checkCommands(b block) error {
+	for line := range strings.Lines(b.text) {
+		line, _, _ = strings.Cut(line, " # ")
+		for command := range strings.SplitSeq(strings.TrimSpace(line), " && ") {
+			if words := strings.Fields(command); len(words) > 0 {
+				if err := checkCommand(words); err != nil {
+					return fmt.Errorf("%s: %w", command, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func checkCommand(words []string) error {
+	if words[0] == "sudo" {
+		words = words[1:]
+	}
+	switch words[0] {
+	case "make":
+		return checkMake(words[1:])
+	case ".":
+		if words[1] != "build/env" {
+			return fmt.Errorf("unknown file %s", words[1])
+		}
+		return nil
+	}
+	if _, err := lookPath(words[0]); err != nil {
+		return err
+	}
+	for _, word := range words[1:] {
+		if strings.HasPrefix(word, "./") {
+			if _, err := os.Stat(filepath.Join(apachetest.RepositoryRoot(), word)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lookPath finds a program that root or an ordinary user can start.
+func lookPath(name string) (string, error) {
+	for _, folder := range []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin"} {
+		if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
+			return path, nil
+		}
+	}
+	return exec.LookPath(name)
+}
+
+// checkMake looks for targets and variables in the Makefile.
+func checkMake(words []string) error {
+	makefile, err := os.ReadFile(filepath.Join(apachetest.RepositoryRoot(), "Makefile"))
+	if err != nil {
+		return err
+	}
+	for _, word := range words {
+		pattern := `(?m)^` + regexp.QuoteMeta(word) + `:`
+		if name, _, isVariable := strings.Cut(word, "="); isVariable {
+			pattern = `\b` + regexp.QuoteMeta(name) + `(=| *\?=)`
+		}
+		if !regexp.MustCompile(pattern).Match(makefile) {
+			return fmt.Errorf("the Makefile has no %s", word)
+		}
+	}
+	return nil
+}
+
+// ---- What the text between the blocks names ----
+
+var (
+	directiveName = regexp.MustCompile(`\bWSGI[A-Z][A-Za-z0-9]+`)
+	codeName      = regexp.MustCompile(`\bWSGI(0\d{3})\b`)
+)
+
+// notDirectives are names of the module that look like directives'.
+var notDirectives = []string{"WSGIHandler", "WSGIServer"}
+
+func TestPagesNameOnlyWhatThereIs(t *testing.T) {
+	t.Parallel()
+	codes, err := os.ReadFile(filepath.Join(apachetest.RepositoryRoot(), "docs", "codes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range readPages(t) {
+		for _, name := range directiveName.FindAllString(string(p.source), -1) {
+			if directives.Find(name) < 0 && directives.Find("<"+name) < 0 && !slices.Contains(notDirectives, name) {
+				t.Errorf("%s: there is no directive %s", p.name, name)
+			}
+		}
+		for _, found := range codeName.FindAllStringSubmatch(string(p.source), -1) {
+			if !strings.Contains(string(codes), "| "+found[1]+" |") {
+				t.Errorf("%s: docs/codes.md does not explain %s", p.name, found[0])
+			}
+		}
+		p.visit(func(n ast.Node) {
+			switch n := n.(type) {
+			case *ast.Link:
+				checkLink(t, p, string(n.Destination))
+			case *ast.Image:
+				checkLink(t, p, string(n.Destination))
+			case *ast.CodeSpan:
+				checkSpan(t, p, p.spanText(n))
+			}
+		})
+	}
+}
+
+// checkLink follows a link within the repository, to a heading too.
+func checkLink(t *testing.T, p document, target string) {
+	if strings.Contains(target, "://") {
+		return
+	}
+	file, heading, _ := strings.Cut(target, "#")
+	path := filepath.Join(apachetest.RepositoryRoot(), filepath.Dir(p.name), file)
+	if file == "" {
+		path = filepath.Join(apachetest.RepositoryRoot(), p.name)
+	}
+	text, err := os.ReadFile(path)
+	if info, e := os.Stat(path); e == nil && info.IsDir() && heading == "" {
+		return
+	}
+	if err != nil {
+		t.Errorf("%s: the link %s leads nowhere", p.name, target)
+		return
+	}
+	if heading != "" && !slices.Contains(anchors(string(text)), heading) {
+		t.Errorf("%s: the link %s leads to no heading", p.name, target)
+	}
+}
+
+var (
+	writtenAnchor = regexp.MustCompile(`<a id="([^"]+)">`)
+	headingLine   = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	notInAnchor   = regexp.MustCompile(`[^\w\- ]`)
+)
+
+// anchors are what the headings of a page are called in links, as GitHub makes them.
+func anchors(text string) []string {
+	var names []string
+	for _, found := range writtenAnchor.FindAllStringSubmatch(text, -1) {
+		names = append(names, found[1])
+	}
+	for _, found := range headingLine.FindAllStringSubmatch(text, -1) {
+		name := notInAnchor.ReplaceAllString(strings.ToLower(found[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
+}
+
+// checkSpan looks at a command in the text.
+func checkSpan(t *testing.T, p document, text string) {
+	if arguments, ok := strings.CutPrefix(text, "make "); ok {
+		if err := checkMake(strings.Fields(arguments)); err != nil {
+			t.Errorf("%s: `%s`: %v", p.name, text, err)
+		}
+	}
+}

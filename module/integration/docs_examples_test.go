@@ -3,7 +3,6 @@ package integration
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,7 +70,14 @@ func (e *example) run(t *testing.T) {
 	}
 	config := exampleConfig(e.conf, e.modules)
 	config.OneChild = true
-	maps.Copy(config.Files, e.files)
+	config.Templates = map[string]string{}
+	for name, text := range e.files {
+		if strings.Contains(text, "/srv/") {
+			config.Templates[name] = strings.ReplaceAll(text, "/srv/", "{{.Root}}/srv/")
+		} else {
+			config.Files[name] = text
+		}
+	}
 	s := apachetest.Start(t, config)
 	if err := makeWritable(s); err != nil {
 		t.Fatal(err)

@@ -54,7 +54,11 @@ func exampleConfig(conf string, modules []string) apachetest.Config {
 	conf = loadModule.ReplaceAllString(conf, "")
 	conf = strings.ReplaceAll(conf, "/srv/", "{{.Root}}/srv/")
 	conf = strings.ReplaceAll(conf, "/srv\n", "{{.Root}}/srv\n")
-	conf = strings.ReplaceAll(conf, "user=site", "user=www-data")
+	user := " user=www-data"
+	if os.Getuid() != 0 {
+		user = "" // it would do nothing, and configtest says so
+	}
+	conf = strings.ReplaceAll(conf, " user=site", user)
 	var wanted []string
 	for _, name := range modules {
 		if name != "" {

@@ -1,7 +1,10 @@
 package integration
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -130,12 +133,29 @@ func checkWords(b block) error {
 }
 
 func checkTestExists(name string) error {
-	command := exec.Command("grep", "-rqE", "--include=*_test.go", `^func `+name+`\(`, apachetest.RepositoryRoot())
-	if name == "" || command.Run() != nil {
-		return fmt.Errorf("there is no test %q", name)
+	declaration := []byte("\nfunc " + name + "(t *testing.T) {")
+	for _, folder := range []string{"daemon", "directives", "interp", "module"} {
+		err := filepath.WalkDir(filepath.Join(apachetest.RepositoryRoot(), folder), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			if bytes.Contains(source, declaration) {
+				return errFound
+			}
+			return err
+		})
+		if err != nil {
+			if errors.Is(err, errFound) {
+				return nil
+			}
+			return err
+		}
 	}
-	return nil
+	return fmt.Errorf("there is no test %q", name)
 }
+
+var errFound = errors.New("found")
 
 // ---- Commands ----
 

@@ -31,7 +31,7 @@ const (
 	Stop   OrderKind = "stop"   // end as after SIGTERM
 	// These come with a descriptor for the answer: the writing end of a pipe, which is closed behind it.
 	Report OrderKind = "report" // a ProcessReport as JSON
-	Stacks OrderKind = "stacks" // the Python stacks of all threads as text
+	Stacks OrderKind = "stacks" // a StacksReport as JSON
 )
 
 // An Order is a later message to a daemon process.

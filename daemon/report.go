@@ -28,3 +28,9 @@ type RequestReport struct {
 	URI              string  `json:"uri"`               // cut to 255 bytes
 	Age              float64 `json:"age"`               // seconds since the process has got it
 }
+
+// A StacksReport says where the Python threads of a process are: the answer to the order Stacks.
+type StacksReport struct {
+	Text  string `json:"text"`  // "" if no thread runs Python code
+	Error string `json:"error"` // why there is no text
+}

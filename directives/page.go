@@ -81,7 +81,7 @@ func (d *Directive) anchor() string { return strings.ToLower(strings.Trim(d.Name
 
 func (d *Directive) describe(b *strings.Builder) {
 	fmt.Fprintf(b, "\n<a id=\"%s\"></a>\n### %s\n\n", d.anchor(), strings.TrimPrefix(d.Name, "<"))
-	fmt.Fprintf(b, "    %s %s\n\n", d.Name, d.Syntax)
+	fmt.Fprintf(b, "```syntax\n%s %s\n```\n\n", d.Name, d.Syntax)
 	facts := []string{"Context: " + d.Places.letters(), "Since: " + d.Since, "Effect: " + d.Effect.String()}
 	if d.Default != "" {
 		facts = append(facts, "Default: "+code(d.Default))

@@ -20,9 +20,13 @@ func stacksCommand() *cobra.Command {
 				return &failure{err}
 			}
 			for _, s := range all {
-				fmt.Fprintf(c.OutOrStdout(), "process %d\n%s", s.PID, s.Text)
-				if s.Error != "" {
+				switch {
+				case s.Error != "":
 					err = errors.Join(err, fmt.Errorf("process %d: %s", s.PID, s.Error))
+				case s.Text == "":
+					fmt.Fprintf(c.OutOrStdout(), "process %d: no thread runs Python code\n", s.PID)
+				default:
+					fmt.Fprintf(c.OutOrStdout(), "process %d\n%s", s.PID, s.Text)
 				}
 			}
 			if err != nil {

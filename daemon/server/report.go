@@ -39,7 +39,7 @@ func (p *process) answer(kind daemon.OrderKind, to *os.File) {
 		case daemon.Report:
 			_ = json.NewEncoder(to).Encode(p.report()) // who asked does not listen any more
 		case daemon.Stacks:
-			_, _ = to.WriteString(stacksOnce())
+			_ = json.NewEncoder(to).Encode(stacksOnce())
 		}
 	}()
 }
@@ -47,13 +47,12 @@ func (p *process) answer(kind daemon.OrderKind, to *os.File) {
 // lookingAtStacks keeps those who ask while an interpreter is stuck from using up threads.
 var lookingAtStacks atomic.Bool
 
-// stacksOnce is "" if somebody else is still waiting for them.
-func stacksOnce() string {
+func stacksOnce() daemon.StacksReport {
 	if !lookingAtStacks.CompareAndSwap(false, true) {
-		return ""
+		return daemon.StacksReport{Error: "somebody else waits for them"}
 	}
 	defer lookingAtStacks.Store(false)
-	return interp.Stacks()
+	return daemon.StacksReport{Text: interp.Stacks()}
 }
 
 func (p *process) report() daemon.ProcessReport {

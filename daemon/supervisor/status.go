@@ -74,7 +74,11 @@ func (g *group) stacks() []admin.Stacks {
 		case a.err != nil:
 			all[i].Error = "does not answer: " + a.err.Error()
 		default:
-			all[i].Text = string(a.text)
+			var report daemon.StacksReport
+			if err := json.Unmarshal(a.text, &report); err != nil {
+				report.Error = "does not answer: " + err.Error()
+			}
+			all[i].Text, all[i].Error = report.Text, report.Error
 		}
 	}
 	return all
@@ -116,7 +120,7 @@ func readAnswer(pipe *os.File) ([]byte, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(pipe, longestAnswer))
 	if err == nil && len(text) == 0 {
-		err = errors.New("it has ended, or another answer is still being made")
+		err = errors.New("it has ended")
 	}
 	return text, err
 }

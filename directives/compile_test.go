@@ -59,7 +59,7 @@ func TestCompiledProcessSettings(t *testing.T) {
 func TestCompiledDaemonGroups(t *testing.T) {
 	defaults := compiled(t, "WSGIDaemonProcess a").Process.Groups[0]
 	want := DaemonGroup{Name: "a", Processes: 1, Threads: 15, Umask: -1, ListenBacklog: 100, ShutdownTimeout: 5 * time.Second, DeadlockTimeout: 300 * time.Second,
-		GracefulTimeout: 15 * time.Second, ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond, place: defaults.place}
+		GracefulTimeout: 15 * time.Second, ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond, IdleTimeout: 300 * time.Second, place: defaults.place}
 	if !reflect.DeepEqual(*defaults, want) {
 		t.Errorf("defaults are %+v, want %+v", *defaults, want)
 	}
@@ -81,10 +81,37 @@ func TestCompiledDaemonGroups(t *testing.T) {
 		{"response-socket-timeout=9", "ResponseSocketTimeout", 9 * time.Second}, {"response-flush-delay=9", "ResponseFlushDelay", 9 * time.Millisecond}, {"cpu-time-limit=9", "CPUTimeLimit", 9 * time.Second},
 		{"send-buffer-size=512", "SendBufferSize", 512}, {"receive-buffer-size=512", "ReceiveBufferSize", 512}, {"header-buffer-size=8192", "HeaderBufferSize", 8192}, {"response-buffer-size=65536", "ResponseBufferSize", 65536},
 		{"cpu-priority=-5", "CPUPriority", -5}, {"memory-limit=8589934592", "MemoryLimit", int64(8589934592)}, {"virtual-memory-limit=5", "VirtualMemoryLimit", int64(5)}, {"server-metrics=on", "ServerMetrics", true},
+		{"memory-recycle=1048576", "MemoryRecycle", int64(1 << 20)}, {"maximum-processes=4 idle-timeout=9", "IdleTimeout", 9 * time.Second},
 	} {
 		g := compiled(t, "WSGIDaemonProcess a "+c.option).Process.Groups[0]
 		if got := reflect.ValueOf(*g).FieldByName(c.field).Interface(); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s gives %s %v, want %v", c.option, c.field, got, c.want)
+		}
+	}
+}
+
+func TestHowManyProcessesAnElasticGroupHas(t *testing.T) {
+	for _, c := range []struct {
+		options            string
+		least, start, most int
+		elastic, multi     bool
+	}{
+		{"", 1, 1, 1, false, false},
+		{"processes=1", 1, 1, 1, false, true},
+		{"processes=3", 3, 3, 3, false, true},
+		{"maximum-processes=4", 1, 1, 4, true, true},
+		{"maximum-processes=1", 1, 1, 1, true, false},
+		{"processes=2 maximum-processes=4", 2, 2, 4, true, true},
+		{"minimum-processes=0", 0, 0, 1, true, false},
+		{"minimum-processes=3", 3, 3, 3, true, true},
+		{"minimum-processes=0 maximum-processes=4", 0, 0, 4, true, true},
+		{"minimum-processes=1 processes=4", 1, 4, 4, true, true},
+		{"minimum-processes=0 processes=2 maximum-processes=4", 0, 2, 4, true, true},
+	} {
+		g := compiled(t, "WSGIDaemonProcess a "+c.options).Process.Groups[0]
+		if g.LeastProcesses() != c.least || g.Processes != c.start || g.MostProcesses() != c.most || g.Elastic() != c.elastic || g.Multiprocess() != c.multi {
+			t.Errorf("%q: %d to %d processes, %d at the start, elastic %v, wsgi.multiprocess %v, want %+v", c.options, g.LeastProcesses(), g.MostProcesses(), g.Processes,
+				g.Elastic(), g.Multiprocess(), c)
 		}
 	}
 }

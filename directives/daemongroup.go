@@ -13,7 +13,7 @@ type DaemonGroup struct {
 
 	User, Group, SocketUser, ScriptUser, ScriptGroup Account
 	SupplementaryGroups                              []Account // nil: those of the user; empty: none
-	Processes                                        int       // at least 1
+	Processes                                        int       // at the start; at least 1 unless the group is elastic
 	ProcessesGiven                                   bool      // makes wsgi.multiprocess true, even for 1
 	Threads                                          int       // 0: service script mode
 	Umask                                            int       // -1: inherited
@@ -31,8 +31,13 @@ type DaemonGroup struct {
 
 	SendBufferSize, ReceiveBufferSize, HeaderBufferSize, ResponseBufferSize int
 
+	MinimumProcesses, MaximumProcesses int           // of an elastic group; MaximumProcesses 0: it is not
+	IdleTimeout                        time.Duration // of its processes; 0: they stay
+	minimumGiven                       bool
+
 	CPUPriority                     int
 	MemoryLimit, VirtualMemoryLimit int64
+	MemoryRecycle                   int64 // resident bytes
 	ServerMetrics                   bool
 
 	place place
@@ -44,7 +49,7 @@ type Account string
 func newDaemonGroup(name string, a *arguments) *DaemonGroup {
 	return &DaemonGroup{Name: name, Server: a.record.Server, Processes: 1, Threads: 15, Umask: -1, ListenBacklog: 100,
 		ShutdownTimeout: 5 * time.Second, DeadlockTimeout: 300 * time.Second, GracefulTimeout: 15 * time.Second,
-		ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond,
+		ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond, IdleTimeout: defaultIdleTimeout,
 		place: a.place}
 }
 
@@ -66,6 +71,10 @@ func readDaemonProcess(a *arguments, t *target) {
 	}
 	if g.InterruptTimeout > 0 && g.RequestTimeout == 0 {
 		a.warnf(0, "option 'interrupt-timeout' does nothing without 'request-timeout'")
+	}
+	g.settleProcesses(a)
+	if g.MemoryRecycle > 0 && g.Threads == 0 {
+		a.warnf(0, "option 'memory-recycle' does nothing with threads=0")
 	}
 	if earlier := t.process.Group(name); earlier != nil {
 		a.errorf(0, "the group %q is already declared on %s; names are unique in the whole configuration", name, earlier.place)

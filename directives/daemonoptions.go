@@ -2,13 +2,17 @@ package directives
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // daemonOptions are the options of WSGIDaemonProcess.
-var daemonOptions = []option[DaemonGroup]{
+var daemonOptions = slices.Concat(classicDaemonOptions, elasticOptions, recycleOptions)
+
+// classicDaemonOptions are those that the classic module has.
+var classicDaemonOptions = []option[DaemonGroup]{
 	{Name: "user", Value: "name or #uid", Default: "User", Doc: "User of the processes. Never root. Used only when Apache is started as root.",
 		set: accountOption(func(g *DaemonGroup) *Account { return &g.User })},
 	{Name: "group", Value: "name or #gid", Default: "Group", Doc: "Primary group of the processes. Used only when Apache is started as root.",

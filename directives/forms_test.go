@@ -238,6 +238,10 @@ var optionForms = map[string][]form{
 	"memory-limit":            {{args: "0"}, {args: "8589934592"}, {args: "1G", warning: "read as 1"}, {args: "-1", errors: "out of range"}, {args: "", errors: "no value"}},
 	"virtual-memory-limit":    {{args: "0"}, {args: "8589934592"}, {args: "-1", errors: "out of range"}, {args: "", errors: "no value"}},
 	"server-metrics":          {{args: "On"}, {args: "off"}, {args: "1", errors: "write On or Off"}, {args: "", errors: "no value"}},
+	"minimum-processes":       {{args: "0"}, {args: "3"}, {args: "-1", errors: "out of range"}, {args: "0 maximum-processes=0", errors: "out of range"}, {args: "3 maximum-processes=2", errors: "minimum-processes=3 is more than maximum-processes=2"}, {args: "0 processes=3 maximum-processes=2", errors: "processes=3, the number at the start, is more than"}, {args: "2 processes=1 maximum-processes=2", errors: "processes=1, the number at the start, is less than"}, {args: "0 threads=0", errors: "takes no requests"}, {args: "0 listen-backlog=0", errors: "listen-backlog=0 forbids"}, {args: "", errors: "no value"}},
+	"maximum-processes":       {{args: "1"}, {args: "8 processes=3"}, {args: "8 minimum-processes=0 idle-timeout=0"}, {args: "0", errors: "accepted is a whole number, 1 or more"}, {args: "2 processes=3", errors: "processes=3, the number at the start, is more than maximum-processes=2"}, {args: "2 threads=0", errors: "takes no requests"}, {args: "", errors: "no value"}},
+	"idle-timeout":            {{args: "60", warning: "does nothing without"}, {args: "60 maximum-processes=2"}, {args: "60 minimum-processes=0"}, {args: "0 maximum-processes=2"}, {args: "-1", errors: "out of range"}, {args: "", errors: "no value"}},
+	"memory-recycle":          {{args: "0"}, {args: "536870912"}, {args: "512M", errors: "without a unit"}, {args: "512", errors: "too small"}, {args: "-1", errors: "not accepted"}, {args: "536870912 threads=0", warning: "does nothing with threads=0"}, {args: "", errors: "no value"}},
 	"newrelic-config-file":    {{args: "/x", warning: "New Relic"}},
 	"newrelic-environment":    {{args: "x", warning: "New Relic"}},
 }
@@ -251,7 +255,8 @@ func TestEveryDaemonOptionInGoodAndBadForms(t *testing.T) {
 			expect(t, "WSGIDaemonProcess a "+name+"="+f.args, f)
 		}
 	}
-	if len(optionForms) != len(daemonOptions) || len(daemonOptions) != 44+2 {
-		t.Errorf("forms of %d options, but there are %d; 6.0.5 has 44, and there are two older ones", len(optionForms), len(daemonOptions))
+	if len(optionForms) != len(daemonOptions) || len(classicDaemonOptions) != 44+2 {
+		t.Errorf("forms of %d options, but there are %d, %d of them classic; 6.0.5 has 44, and there are two older ones", len(optionForms), len(daemonOptions),
+			len(classicDaemonOptions))
 	}
 }

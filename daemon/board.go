@@ -22,6 +22,9 @@ type Board struct {
 const (
 	boardMagic = 0x3142574d
 	boardLine  = 64
+
+	bellOffset   = 12 // in mwd_queue
+	servedOffset = 16 // in mwd_slot
 )
 
 // A SlotState says what a slot's process is doing.
@@ -88,6 +91,9 @@ func FormatBoard(fd int, slots []int) (*Board, error) {
 	}
 	for i := range l.first[len(slots)] {
 		b.word(i).Store(SlotWord{}.pack())
+	}
+	for group := range slots {
+		b.SetBell(group, 0)
 	}
 	atomicAt32(b.memory, 0).Store(boardMagic)
 	return b, nil
@@ -161,6 +167,17 @@ func (b *Board) AddPermits(i int, serial uint32, n int) bool {
 	return b.change(i, serial, func(w *SlotWord) { w.Permits += uint16(n) })
 }
 
+// RetireIdle takes a process out of the choice of Apache's children if nobody has a permit of it: no request is on its way to it, then or later.
+func (b *Board) RetireIdle(i int, serial uint32, threads int) bool {
+	idle := SlotWord{Serial: serial, State: SlotReady, Permits: uint16(threads)}
+	retiring := idle
+	retiring.State = SlotRetiring
+	return b.word(i).CompareAndSwap(idle.pack(), retiring.pack())
+}
+
+// Served is how many requests the process in a slot says that it has served; it begins anywhere and wraps around.
+func (b *Board) Served(i int) uint32 { return atomicAt32(b.slot(i), servedOffset).Load() }
+
 func (b *Board) change(i int, serial uint32, change func(*SlotWord)) bool {
 	for {
 		old := b.word(i).Load()
@@ -177,6 +194,12 @@ func (b *Board) change(i int, serial uint32, change func(*SlotWord)) bool {
 
 // Waiting is how many requests wait for a group.
 func (b *Board) Waiting(group int) int { return int(atomicAt32(b.part(group), 4).Load()) }
+
+// SetBell says that the supervisor wants to be told when a request of the group has to wait; 0 that it does not. A child that tells puts 0 in the
+// place of the number: one that was used lately could be that of an earlier time, which it has seen.
+func (b *Board) SetBell(group int, number uint32) {
+	atomicAt32(b.part(group), bellOffset).Store(number)
+}
 
 // SetHopeless says whether a group has no process at all and none is being started.
 func (b *Board) SetHopeless(group int, hopeless bool) {

@@ -13,7 +13,8 @@
 
 enum { MWD_LINE = 64 /* bytes of a cache line, and of each struct below */ };
 
-/* States of a slot. Only the supervisor leaves EMPTY and enters it; the process itself says READY and, when it ends, RETIRING. */
+/* States of a slot. Only the supervisor leaves EMPTY and enters it; the process itself says READY and, when it ends, RETIRING. The supervisor says
+ * RETIRING of a process whose permits are all there. */
 enum {
     MWD_SLOT_EMPTY = 0,
     MWD_SLOT_STARTING = 1,
@@ -28,7 +29,8 @@ typedef struct mwd_slot {
     _Atomic uint64_t word;
     _Atomic uint32_t pid;
     uint32_t threads;
-    uint32_t reserved[12];
+    _Atomic uint32_t served; /* requests; those under WSGIIgnoreActivity don't count. Written by the process */
+    uint32_t reserved[11];
 } mwd_slot;
 
 /* What the requests of one process group share. */
@@ -36,7 +38,8 @@ typedef struct mwd_queue {
     _Atomic uint32_t turn;    /* a futex: changes when a permit came back or a process became ready, while somebody waits */
     _Atomic uint32_t waiting; /* requests that wait for a permit */
     _Atomic uint32_t hopeless; /* 1: no process is there or is being started, the supervisor waits before it tries again */
-    uint32_t reserved[13];
+    _Atomic uint32_t bell;    /* not 0: the supervisor wants to know when a request has to wait (client/bell.h). Another number each time */
+    uint32_t reserved[12];
 } mwd_queue;
 
 /* A group's part of the board: pages of its own. How many slots it has says the configuration. */

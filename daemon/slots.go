@@ -6,7 +6,7 @@ import "modwsgi/directives"
 func Slots(groups []*directives.DaemonGroup) []int {
 	slots := make([]int, len(groups))
 	for i, g := range groups {
-		slots[i] = 2*g.Processes + 2
+		slots[i] = 2*g.MostProcesses() + 2
 	}
 	return slots
 }

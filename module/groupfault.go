@@ -50,7 +50,7 @@ func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) 
 		}
 	case 124:
 		f.Status = http.StatusServiceUnavailable
-		f.Reason = fmt.Sprintf("%d processes of %s in turn sent it back since the script had changed", 2*limits.Processes+1, group)
+		f.Reason = fmt.Sprintf("%d processes of %s in turn sent it back since the script had changed", 2*limits.MostProcesses()+1, group)
 	case 144:
 		f.Reason = fmt.Sprintf("%s answered with a header '%s' that is longer than header-buffer-size allows (%d bytes)", group, detail,
 			headerBuffer(limits)-2)

@@ -34,7 +34,7 @@ static struct {
     bool running, present; /* present: there is a board */
     bool watched;         /* Apache is to tell of its end */
     int control, board;
-    int users[2];         /* nobody writes to it: its end tells that every child of this configuration is gone */
+    int users[2];         /* its end tells that every child of this configuration is gone; they ring the bell with it (daemon/client/bell.h) */
     apr_proc_t process;
     apr_time_t repaired;  /* when it was started again last */
 } current;
@@ -112,7 +112,8 @@ static bool make_shared(void)
     current.board = memfd_create("mod_wsgi-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (current.board < 0 || ftruncate(current.board, sizeof(mwd_board)) != 0 || pipe2(current.users, O_CLOEXEC) != 0)
         return false;
-    return move_up(&current.board) && move_up(&current.users[0]) && move_up(&current.users[1]);
+    return move_up(&current.board) && move_up(&current.users[0]) && move_up(&current.users[1]) &&
+           fcntl(current.users[1], F_SETFL, O_NONBLOCK) == 0; /* a child never waits for the supervisor */
 }
 
 /* 0, or an errno. */
@@ -314,4 +315,9 @@ mwd_board *mw_inherit_board(void)
         close(current.users[0]);
     }
     return board == MAP_FAILED ? NULL : board;
+}
+
+int mw_bell(void)
+{
+    return current.present ? current.users[1] : 0;
 }

@@ -18,12 +18,16 @@ type Status struct {
 // A Group is a process group.
 type Group struct {
 	Name      string         `json:"name"`
-	Processes int            `json:"processes"`            // that it is to have
+	Processes int            `json:"processes"`            // that it is to have, now
 	Threads   int            `json:"threads"`              // for requests, in each process; 0: its processes run scripts
 	Waiting   int            `json:"waiting"`              // requests that no thread was free for
 	Restarts  map[string]int `json:"restarts"`             // processes that have ended, by reason
 	NextStart *float64       `json:"next_start,omitempty"` // until a missing process is started, where starting has failed
 	Members   []Process      `json:"members"`
+
+	// Between what Processes may change with the work; the same if the group is not elastic.
+	MinimumProcesses int `json:"minimum_processes"`
+	MaximumProcesses int `json:"maximum_processes"`
 }
 
 // States of a process.

@@ -24,7 +24,9 @@ typedef struct mwd_group {
     size_t response_buffer;      /* bytes of the answer after which a flush is forced */
     size_t header_buffer;        /* longest header line plus 2 */
     int send_buffer, receive_buffer; /* of the socket; 0: the system's */
-    unsigned processes;          /* configured */
+    unsigned processes;          /* at most */
+    int bell;                    /* the pipe that tells the supervisor of requests that wait; 0: there is none */
+    uint32_t number;             /* of the group, for the supervisor */
     struct mwd_pool *pool;       /* connections, mwd_pool_new() */
 } mwd_group;
 

@@ -1,6 +1,7 @@
 /* The queue of a process group, as one waiting request sees it. In C because it is on the steady path: a permit that is free costs one
  * compare and swap, no lock and no system call. */
 #include "queue.h"
+#include "bell.h"
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -136,6 +137,7 @@ int mwd_claim_permit(const mwd_group *group, uint32_t newer_than, double receive
         bool hopeless = atomic_load(&queue->hopeless);
         if ((code = passed(&l, hopeless)))
             break;
+        mwd_ring(group);
         wait_for_turn(queue, turn, next_look(&l, hopeless));
     }
     atomic_fetch_sub(&queue->waiting, 1);

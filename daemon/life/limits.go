@@ -2,6 +2,7 @@ package life
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -19,11 +20,12 @@ func (t Time) Plus(d time.Duration) Time {
 // Since is how long ago an earlier time was.
 func (t Time) Since(earlier Time) time.Duration { return time.Duration(t - earlier) }
 
-// Limits are the options of WSGIDaemonProcess that concern time. 0 is none, unless noted.
+// Limits are the options of WSGIDaemonProcess that concern time, and memory. 0 is none, unless noted.
 type Limits struct {
 	Threads                                                            int
 	Request, Interrupt, Startup, Inactivity, Deadlock, RestartInterval time.Duration
 	Graceful, Eviction                                                 time.Duration // 0: see drainTime
+	Memory, MemoryConfigured                                           int64         // resident bytes: this process's (SpreadMemory), the option's
 }
 
 // fire is how long a request may run: the more threads there are, the longer a single stuck one can be borne.
@@ -40,6 +42,9 @@ func (l Limits) stale() time.Duration { return l.Request + l.Interrupt }
 
 const unlimited = time.Duration(math.MaxInt64)
 
+// patient reasons let requests take as long as they like where no time is set.
+var patient = []Reason{RestartInterval, CPUTimeLimit, GracefulSignal, MemoryRecycle, IdleTimeout}
+
 // drainTime is how long a retiring process waits for its requests.
 func (l Limits) drainTime(reason Reason) time.Duration {
 	switch {
@@ -47,7 +52,7 @@ func (l Limits) drainTime(reason Reason) time.Duration {
 		return l.Eviction
 	case l.Graceful > 0:
 		return l.Graceful
-	case l.Eviction == 0 && (reason == RestartInterval || reason == CPUTimeLimit || reason == GracefulSignal):
+	case l.Eviction == 0 && slices.Contains(patient, reason):
 		return unlimited
 	}
 	return 0

@@ -45,6 +45,7 @@ type View struct {
 	Started    uint64    // requests, ever
 	Active     Time      // when an application last did something
 	Loaded     bool      // a script was, ever
+	Resident   int64     // bytes of memory; counts only if Limits has one
 	ProbeBegan Time      // of the probe of Python's lock that has not come back; 0: there is none
 }
 
@@ -57,13 +58,14 @@ const (
 	End                         // begin the shutdown phase
 	Interrupt                   // the request Number of Thread
 	Restore                     // the permits: so many as Number are out, and nobody uses them
+	Warn                        // the administrator
 )
 
 // An Action is for the process to carry out.
 type Action struct {
 	Kind   ActionKind
 	Reason Reason
-	Text   string // for the log, at level info
+	Text   string // for the log, at level info, that of Warn at level warning
 	Stacks bool   // of End: log where Python's threads are
 	Thread int
 	Number uint64
@@ -81,6 +83,7 @@ type Machine struct {
 	stacks   bool
 	pending  map[int]*interruption // by thread
 	idle     idleness
+	memory   memory
 }
 
 // An interruption is a request that was found to take too long.
@@ -147,7 +150,7 @@ func (m *Machine) Look(v View) (actions []Action, wait time.Duration) {
 	if m.phase == Ending {
 		return nil, unlimited
 	}
-	for _, judge := range []func(View) []Action{m.judgeLock, m.judgeStartup, m.judgeRequests, m.judgePermits, m.judgeAge, m.judgeActivity, m.judgeDrain} {
+	for _, judge := range []func(View) []Action{m.judgeLock, m.judgeStartup, m.judgeRequests, m.judgePermits, m.judgeAge, m.judgeMemory, m.judgeActivity, m.judgeDrain} {
 		actions = append(actions, judge(v)...)
 		if m.phase == Ending {
 			return actions, unlimited
@@ -163,13 +166,15 @@ func (m *Machine) settle(reason Reason) {
 }
 
 // due asks for a successor, once.
-func (m *Machine) due(reason Reason) []Action {
+func (m *Machine) due(reason Reason) []Action { return m.dueFor(reason, reason.text()) }
+
+func (m *Machine) dueFor(reason Reason, why string) []Action {
 	if m.phase != Serving {
 		return nil
 	}
 	m.phase = Due
 	m.settle(reason)
-	return []Action{{Kind: Ask, Reason: reason, Text: "is to be replaced, and serves until its successor is ready: " + reason.text()}}
+	return []Action{{Kind: Ask, Reason: reason, Text: "is to be replaced, and serves until its successor is ready: " + why}}
 }
 
 func (m *Machine) end(reason Reason, why string) []Action {
@@ -296,6 +301,9 @@ func (m *Machine) wait(v View) time.Duration {
 	}
 	if m.limits.Inactivity > 0 && m.phase == Serving && m.first != 0 {
 		sooner(m.lastSign(v).Plus(m.limits.Inactivity))
+	}
+	if m.limits.Memory > 0 && m.phase == Serving {
+		sooner(v.Now.Plus(memoryLook))
 	}
 	if m.idle.since != 0 {
 		sooner(v.Now.Plus(time.Second))

@@ -15,7 +15,12 @@ const (
 	StartupTimeout    Reason = "startup_timeout"
 	ScriptReload      Reason = "script_reload"
 	ShutdownSignal    Reason = "shutdown_signal"
-	RestartCommand    Reason = "restart_command" // ours; the others are the reference's
+
+	// Ours; the others are the reference's.
+
+	RestartCommand Reason = "restart_command"
+	MemoryRecycle  Reason = "memory_recycle"
+	IdleTimeout    Reason = "idle_timeout" // the supervisor's: an elastic group can do without the process
 )
 
 // text says it in a log record.
@@ -39,4 +44,6 @@ var texts = map[Reason]string{
 	ScriptReload:      "a script has changed",
 	ShutdownSignal:    "it was told to stop",
 	RestartCommand:    "an administrator wants it to be replaced",
+	MemoryRecycle:     "it holds as much memory as memory-recycle allows",
+	IdleTimeout:       "it had no request for idle-timeout, and its group can do without it",
 }

@@ -10,7 +10,11 @@ import (
 func (m *monitor) carryOut(actions []life.Action) {
 	p := m.process
 	for _, a := range actions {
-		if a.Kind != life.Interrupt {
+		switch a.Kind {
+		case life.Interrupt: // says more
+		case life.Warn:
+			p.logf(levelWarning, "%s", a.Text)
+		default:
 			p.logf(levelInfo, "%s", a.Text)
 		}
 		switch a.Kind {

@@ -23,6 +23,7 @@ type process struct {
 	assignment daemon.Assignment
 	board      *daemon.Board
 	mailbox    *daemon.Mailbox // nil unless the group has server-metrics=On
+	memory     *memoryGauge    // nil if there is none
 	wake       int             // an eventfd: the request threads have something to say
 
 	stopping atomic.Bool   // no further scripts, no request threads
@@ -98,7 +99,8 @@ func (p *process) limits() life.Limits {
 	}
 	return life.Limits{Threads: g.Threads, Request: g.RequestTimeout, Interrupt: g.InterruptTimeout, Startup: g.StartupTimeout,
 		Inactivity: g.InactivityTimeout, Deadlock: g.DeadlockTimeout, RestartInterval: g.RestartInterval,
-		Graceful: g.GracefulTimeout, Eviction: g.EvictionTimeout}
+		Graceful: g.GracefulTimeout, Eviction: g.EvictionTimeout,
+		Memory: life.SpreadMemory(g.MemoryRecycle, p.assignment.Serial), MemoryConfigured: g.MemoryRecycle}
 }
 
 // now is the clock that the request threads use, too.

@@ -34,7 +34,7 @@ func (p *process) pythonOptions() interp.Options {
 	o := interp.Options{
 		Home: settings.PythonHome, Warnings: settings.PythonWarnings, EggCache: g.PythonEggs, FirstPath: g.Home,
 		Optimize: settings.PythonOptimize, DontWriteBytecode: settings.DontWriteBytecode, FoldCase: !settings.CaseSensitivity,
-		ProcessGroup: g.Name, MaximumProcesses: g.Processes, ThreadsPerProcess: g.Threads,
+		ProcessGroup: g.Name, MaximumProcesses: g.MostProcesses(), ThreadsPerProcess: g.Threads,
 		ApacheVersion: version(p.config.Facts["apache_version"]), ModuleVersion: version(p.config.Facts["module_version"]),
 		Server: server(p.config.Facts),
 		Interpreter: func(application string) interp.InterpreterOptions {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"sync/atomic"
 
@@ -56,7 +55,7 @@ func stacksOnce() daemon.StacksReport {
 }
 
 func (p *process) report() daemon.ProcessReport {
-	r := daemon.ProcessReport{Memory: residentBytes()}
+	r := daemon.ProcessReport{Memory: uint64(p.memory.resident())}
 	if !p.isServing() {
 		return r
 	}
@@ -65,14 +64,4 @@ func (p *process) report() daemon.ProcessReport {
 		r.Threads = append(r.Threads, reportThread(i))
 	}
 	return r
-}
-
-// residentBytes reads proc(5): 0 where that is not possible.
-func residentBytes() uint64 {
-	var size, resident uint64
-	text, err := os.ReadFile("/proc/self/statm")
-	if _, scanned := fmt.Sscan(string(text), &size, &resident); err != nil || scanned != nil {
-		return 0
-	}
-	return resident * uint64(os.Getpagesize())
 }

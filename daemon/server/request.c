@@ -94,9 +94,11 @@ static void copy(char *to, size_t size, const char *from)
 }
 
 /* Gives the permit back that the request came with, and wakes one that waits for it. */
-static void give_permit_back(void)
+static void give_permit_back(bool unnoticed)
 {
     mwd_slot *slot = mwd_options.slot;
+    if (!unnoticed)
+        atomic_fetch_add_explicit(&slot->served, 1, memory_order_relaxed); /* before its permit is there: who sees an idle process sees it, too */
     uint64_t word = atomic_load(&slot->word);
     while (mwd_serial_of(word) == mwd_options.serial && mwd_permits_of(word) < mwd_options.threads)
         if (atomic_compare_exchange_weak(&slot->word, &word, word + 1))
@@ -160,7 +162,7 @@ bool mwd_serve_request(mwd_worker *w, mwd_connection *connection, unsigned char 
     if (!script) {
         mwd_say(MW_LOG_ERR, "WSGI0081: refused a request for script %s: it is not below the root directory %s of process group '%s'", r.script,
                 mwd_options.chroot, mwd_options.process_group);
-        give_permit_back();
+        give_permit_back(false);
         return false;
     }
     if (mwd_options.chroot)
@@ -191,7 +193,7 @@ bool mwd_serve_request(mwd_worker *w, mwd_connection *connection, unsigned char 
     int outcome = mw_run(&call);
     if (outcome == MW_AGAIN)
         mwd_raise_event(MWD_EVENT_SCRIPT_CHANGED);
-    give_permit_back(); /* before the answer's end is sent: its client may be back at once */
+    give_permit_back(x.unnoticed); /* before the answer's end is sent: its client may be back at once */
     bool good = mwd_finish(&x, outcome);
     end(w);
     return good;

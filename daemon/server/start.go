@@ -150,6 +150,10 @@ func (p *process) setUp() error {
 	if failure != nil {
 		return failure
 	}
+	var err error
+	if p.memory, err = openMemoryGauge(); err != nil && p.group.MemoryRecycle > 0 {
+		p.logf(levelWarning, "can't %v: memory-recycle has no effect", err)
+	}
 	C.mwd_set_time_zone(0) // before a chroot, where there are no time zones
 	warnings, failure := plan.Apply()
 	for _, w := range warnings {

@@ -106,7 +106,7 @@ func (p *process) callFlags() (flags int) {
 	if g.Threads != 1 {
 		flags |= C.MW_CALL_MULTITHREAD
 	}
-	if g.ProcessesGiven {
+	if g.Multiprocess() {
 		flags |= C.MW_CALL_MULTIPROCESS
 	}
 	if g.Threads == 1 && g.MaximumRequests == 1 {
@@ -143,6 +143,9 @@ func (p *process) view() life.View {
 	v := life.View{Now: now(), Loaded: interp.ScriptsLoaded() > 0, PermitsOut: p.permitsOut(), ProbeBegan: probing.began()}
 	if !p.isServing() {
 		return v
+	}
+	if p.group.MemoryRecycle > 0 {
+		v.Resident = p.memory.resident()
 	}
 	v.Active, v.Started = life.Time(C.mwd_active(0)), uint64(C.mwd_started(0))
 	for i := range p.group.Threads {

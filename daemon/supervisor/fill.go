@@ -14,9 +14,10 @@ func (g *group) reconcile() {
 	g.killOverdue()
 	g.advanceRolls()
 	if !g.stopping {
+		g.resize()
 		// Places without a process first: slots may be short while many processes take long to end.
 		for i := range g.places {
-			if p := &g.places[i]; p.current == nil {
+			if p := &g.places[i]; p.lacks() {
 				_ = g.fill(p)
 			}
 		}
@@ -27,13 +28,21 @@ func (g *group) reconcile() {
 		}
 	}
 	hopeless := no
-	if !slices.ContainsFunc(g.places, func(p place) bool { return p.current != nil }) {
+	if g.hopelessNow() {
 		hopeless = yes
 	}
 	if hopeless != g.hopeless {
 		g.hopeless = hopeless
 		g.board.SetHopeless(g.number, hopeless == yes)
 	}
+}
+
+// hopelessNow tells whether no process is there or is being started. An elastic group without one is well, unless it can't start any.
+func (g *group) hopelessNow() bool {
+	if slices.ContainsFunc(g.places, func(p place) bool { return p.current != nil }) {
+		return false
+	}
+	return !g.config.Elastic() || g.stopping || g.wanted() > 0 || time.Now().Before(g.startsAgain())
 }
 
 // alarm fires when reconcile has something to do although nothing happens; nil if that is never.
@@ -51,9 +60,12 @@ func (g *group) alarm() <-chan time.Time {
 	}
 	for i := range g.places {
 		// Without a free slot, a process has to end first, and that is an event.
-		if p := &g.places[i]; !g.stopping && (p.current == nil || p.wantsSuccessor()) && slices.Contains(g.members, nil) {
+		if p := &g.places[i]; !g.stopping && (p.lacks() || p.wantsSuccessor()) && slices.Contains(g.members, nil) {
 			sooner(p.retry.before)
 		}
+	}
+	if g.config.Elastic() && !g.stopping {
+		sooner(g.nextLook())
 	}
 	if at.IsZero() {
 		return nil
@@ -69,6 +81,7 @@ func (g *group) fill(p *place) error {
 	}
 	g.serial++
 	m := &member{serial: g.serial, slot: slot, started: time.Now(), place: p}
+	m.rest.served = g.board.Served(g.slot(m))
 	g.board.SetSlot(g.slot(m), daemon.SlotWord{Serial: m.serial, State: daemon.SlotStarting}, 0, g.config.Threads)
 	started, err := g.starter.start(daemon.Assignment{Group: g.number, Slot: g.slot(m), Serial: m.serial}, func(e event) { g.events <- e })
 	if err != nil {

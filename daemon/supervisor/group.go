@@ -30,12 +30,14 @@ type group struct {
 	places   []place
 	hopeless tristate // what the board says
 	stopping bool
+	demand   demand // on an elastic group
 
 	rolls    []*roll
 	restarts map[string]int // processes that have ended, by reason
 
 	events chan event
 	work   chan func()   // see do
+	bell   chan struct{} // somebody rang
 	stop   chan struct{} // closed: end everything
 	begun  chan struct{} // closed when the first processes are started
 	over   chan struct{} // closed when all is ended
@@ -50,10 +52,15 @@ const (
 )
 
 func newGroup(config *directives.DaemonGroup, number, slots int, board *daemon.Board, serial uint32, s starter, log *errorlog.Log) *group {
-	return &group{config: config, number: number, board: board, starter: s, log: log, serial: serial,
-		members: make([]*member, slots), places: make([]place, config.Processes),
+	g := &group{config: config, number: number, board: board, starter: s, log: log, serial: serial,
+		members: make([]*member, slots), places: make([]place, config.MostProcesses()),
 		restarts: map[string]int{},
-		events:   make(chan event), work: make(chan func()), stop: make(chan struct{}), begun: make(chan struct{}), over: make(chan struct{})}
+		events:   make(chan event), work: make(chan func()), bell: make(chan struct{}, 1),
+		stop: make(chan struct{}), begun: make(chan struct{}), over: make(chan struct{})}
+	for i := range config.Processes {
+		g.places[i].wanted = true
+	}
+	return g
 }
 
 // service tells whether the group takes no requests: its processes run scripts.
@@ -72,6 +79,8 @@ func (g *group) run() {
 			g.handle(e)
 		case work := <-g.work:
 			work()
+		case <-g.bell:
+			g.rung()
 		case <-stop:
 			stop = nil
 			g.stopAll()
@@ -95,10 +104,12 @@ func (g *group) do(work func()) bool {
 
 // begin starts the first processes. A group whose first socket can't be made is not started at all: waiting would not help.
 func (g *group) begin() {
-	var f *fault
-	if err := g.fill(&g.places[0]); errors.As(err, &f) && f.code != codeNoProcess {
-		g.log.Printf(errorlog.Alert, 0, "the group '%s' is not started", g.config.Name)
-		g.stopping = true
+	if g.places[0].wanted {
+		var f *fault
+		if err := g.fill(&g.places[0]); errors.As(err, &f) && f.code != codeNoProcess {
+			g.log.Printf(errorlog.Alert, 0, "the group '%s' is not started", g.config.Name)
+			g.stopping = true
+		}
 	}
 	g.reconcile()
 }

@@ -20,6 +20,7 @@ func (g *group) ready(m *member) {
 	}
 	p := m.place
 	m.ready = time.Now()
+	m.rest.since = m.ready
 	p.retry.proven = m.ready
 	if m == p.current {
 		g.log.Printf(errorlog.Info, 0, "%s is ready", g.name(m))
@@ -89,6 +90,7 @@ func (g *group) ended(m *member, e ending) {
 func (g *group) leave(m *member, ordinary bool) {
 	now, p := time.Now(), m.place
 	p.vacate(m)
+	p.wanted = p.current != nil || g.surplus() <= 0 // of an elastic group: it comes back when there is work for it
 	switch {
 	case g.service():
 		p.retry.returned(now, now.Sub(m.started), ordinary)

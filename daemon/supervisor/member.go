@@ -7,8 +7,10 @@ import (
 	"modwsgi/daemon"
 )
 
-// A place is one of the `processes` of a group. It has a process that serves, or is being started, and while that one is due, its successor.
+// A place is one of the processes that a group may have. If it is wanted, it has one that serves, or is being started, and while that one is due,
+// its successor.
 type place struct {
+	wanted             bool // always, unless the group is elastic
 	current, successor *member
 	retry              backOff
 }
@@ -21,6 +23,9 @@ func (p *place) vacate(m *member) {
 	p.successor = nil
 	m.place = nil
 }
+
+// lacks tells whether a process has to be started.
+func (p *place) lacks() bool { return p.wanted && p.current == nil }
 
 // wantsSuccessor tells whether the process is due and serves until there is another.
 func (p *place) wantsSuccessor() bool {
@@ -41,6 +46,7 @@ type member struct {
 	deadline time.Time
 	shutting bool // it said that it ends
 	killed   bool // by this supervisor
+	rest     rest // of an elastic group's process
 }
 
 // A backOff says when the next process of a place may start.

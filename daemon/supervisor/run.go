@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"bufio"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -11,7 +13,7 @@ import (
 // Surroundings are what a supervisor is started with.
 type Surroundings struct {
 	Control io.ReadWriter // to Apache's parent: the recording comes, one byte goes when the groups have begun; its end ends the configuration
-	Users   io.Reader     // its end: no child of Apache's uses the groups any more
+	Users   io.Reader     // numbers of groups that requests wait for; its end: no child of Apache's uses the groups any more
 	Board   int
 	Errors  *os.File
 	Program string
@@ -37,14 +39,14 @@ func Run(s Surroundings) error {
 	}
 	supervisor.Start()
 	_, _ = s.Control.Write([]byte{1}) // who does not wait for it any more is gone, and that is seen next
-	s.wait(&supervisor.replaced)
+	s.wait(&supervisor.replaced, supervisor.Ring)
 	return supervisor.Stop()
 }
 
 // wait returns when the processes are to end: on a signal, when Apache's parent has died, or when it has dropped this configuration and the
 // last child with it has ended.
-func (s *Surroundings) wait(replaced *atomic.Bool) {
-	control, users := atEnd(s.Control), atEnd(s.Users)
+func (s *Surroundings) wait(replaced *atomic.Bool, ring func(uint32)) {
+	control, users := atEnd(s.Control), rings(s.Users, ring)
 	select {
 	case <-s.Signals:
 		return
@@ -70,6 +72,22 @@ func atEnd(r io.Reader) <-chan struct{} {
 	go func() {
 		defer close(end)
 		_, _ = io.Copy(io.Discard, r)
+	}()
+	return end
+}
+
+// rings passes on what Apache's children tell (client/bell.h). Closed when nothing more can come.
+func rings(r io.Reader, ring func(uint32)) <-chan struct{} {
+	end := make(chan struct{})
+	go func() {
+		defer close(end)
+		var number [4]byte
+		for buffered := bufio.NewReader(r); ; {
+			if _, err := io.ReadFull(buffered, number[:]); err != nil {
+				return
+			}
+			ring(binary.NativeEndian.Uint32(number[:]))
+		}
 	}()
 	return end
 }

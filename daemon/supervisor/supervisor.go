@@ -149,6 +149,13 @@ func (s *Supervisor) Start() {
 	s.openOffice()
 }
 
+// Ring says that a request waits for the group of that number. It never waits itself.
+func (s *Supervisor) Ring(number uint32) {
+	if number < uint32(len(s.groups)) {
+		s.groups[number].ring()
+	}
+}
+
 // Stop ends every process, and returns when all are reaped. It may be called once.
 func (s *Supervisor) Stop() error {
 	for _, g := range s.groups {

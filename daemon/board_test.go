@@ -77,6 +77,33 @@ func TestAProcessSeesItsOwnGroup(t *testing.T) {
 	}
 }
 
+func TestOnlyAProcessWithoutRequestsIsRetiredAsIdle(t *testing.T) {
+	b, _ := formatted(t, 4)
+	ready := SlotWord{Serial: 7, State: SlotReady, Permits: 15}
+	for _, c := range []struct {
+		found  SlotWord
+		serial uint32
+		want   bool
+	}{
+		{ready, 7, true},
+		{ready, 6, false},
+		{SlotWord{Serial: 7, State: SlotReady, Permits: 14}, 7, false},
+		{SlotWord{Serial: 7, State: SlotRetiring, Permits: 15}, 7, false},
+	} {
+		b.SetSlot(2, c.found, 1, 15)
+		if got := b.RetireIdle(2, c.serial, 15); got != c.want {
+			t.Errorf("%+v: %v", c.found, got)
+		}
+		want := c.found
+		if c.want {
+			want.State = SlotRetiring
+		}
+		if got := b.Slot(2); got != want {
+			t.Errorf("%+v became %+v", c.found, got)
+		}
+	}
+}
+
 func TestAFormattedBoardHasNoProcesses(t *testing.T) {
 	b, fd := formatted(t, 2, 2)
 	b.SetSlot(3, SlotWord{Serial: 7, State: SlotReady, Permits: 15}, 1, 15)

@@ -99,6 +99,8 @@ func TestDrainTime(t *testing.T) {
 		{Limits{}, GracefulSignal, unlimited},
 		{Limits{}, RestartInterval, unlimited},
 		{Limits{}, CPUTimeLimit, unlimited},
+		{Limits{}, MemoryRecycle, unlimited},
+		{Limits{}, IdleTimeout, unlimited},
 		{Limits{}, MaximumRequests, 0},
 		{Limits{}, RequestTimeout, 0},
 	} {

@@ -68,11 +68,11 @@ func play(t *testing.T, processes int, change func(*stage, *directives.DaemonGro
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		config := &directives.DaemonGroup{Name: "a", Processes: processes, Threads: 15, ShutdownTimeout: 5 * time.Second, GracefulTimeout: 15 * time.Second}
-		slots := daemon.Slots([]*directives.DaemonGroup{config})
 		s := &stage{t: t, text: &lockedBuffer{}, over: make(chan struct{})}
 		if change != nil {
 			change(s, config)
 		}
+		slots := daemon.Slots([]*directives.DaemonGroup{config})
 		fd, err := unix.MemfdCreate("board", unix.MFD_CLOEXEC)
 		if err != nil {
 			t.Fatal(err)
@@ -253,7 +253,8 @@ func (a *actor) wantKilled(want bool) {
 func (a *actor) say(kind daemon.NoticeKind, reason string) {
 	a.ready, a.ending = a.ready || kind == daemon.Ready, a.ending || kind == daemon.Ending
 	if kind == daemon.Ready {
-		a.stage.board.SetState(a.slot, a.serial, daemon.SlotReady)
+		threads := a.stage.group.config.Threads
+		a.stage.board.SetSlot(a.slot, daemon.SlotWord{Serial: a.serial, State: daemon.SlotReady, Permits: uint16(threads)}, a.pid(), threads)
 	}
 	a.report(event{serial: a.serial, notice: daemon.Notice{Kind: kind, Reason: reason}})
 	synctest.Wait()

@@ -102,3 +102,6 @@ func (g *Group) Run(r Request) Result {
 		Connects: int(out.report.connects), Restarts: int(out.report.restarts),
 	}
 }
+
+// SetBell lets requests that wait ring: with the number of the group, on this descriptor.
+func (g *Group) SetBell(fd int, number uint32) { g.c.bell, g.c.number = C.int(fd), C.uint32_t(number) }

@@ -164,13 +164,16 @@ func (s *Server) members() []process {
 func Alive(pid int) bool { return identify(pid).alive() }
 
 // ResidentKB is the resident memory of a process.
-func ResidentKB(pid int) (int, error) { return statusNumber(pid, "VmRSS:") }
+func ResidentKB(pid int) (int, error) { return statusNumber(pid, "status", "VmRSS:") }
+
+// ProportionalKB is the same, but of what processes share only the part that falls to this one: sums count everything once.
+func ProportionalKB(pid int) (int, error) { return statusNumber(pid, "smaps_rollup", "Pss:") }
 
 // Threads is the number of threads of a process.
-func Threads(pid int) (int, error) { return statusNumber(pid, "Threads:") }
+func Threads(pid int) (int, error) { return statusNumber(pid, "status", "Threads:") }
 
-func statusNumber(pid int, key string) (int, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+func statusNumber(pid int, file, key string) (int, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 	if err != nil {
 		return 0, err
 	}

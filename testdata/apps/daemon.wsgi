@@ -121,3 +121,12 @@ def case_memory(environ, start_response):
         return answer(start_response, str(len(bytearray(int(environ["QUERY_STRING"]) << 20))))
     except MemoryError:
         return answer(start_response, "MemoryError")
+
+
+kept = []
+
+
+def case_keep(environ, start_response):
+    "Keeps so many kilobytes for good."
+    kept.append(bytearray(os.urandom(1024) * int(environ["QUERY_STRING"])))
+    return answer(start_response, str(os.getpid()))

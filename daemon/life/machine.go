@@ -303,7 +303,7 @@ func (m *Machine) wait(v View) time.Duration {
 		sooner(m.lastSign(v).Plus(m.limits.Inactivity))
 	}
 	if m.limits.Memory > 0 && m.phase == Serving {
-		sooner(v.Now.Plus(memoryLook))
+		sooner(v.Now.Plus(m.nextMemoryLook(v)))
 	}
 	if m.idle.since != 0 {
 		sooner(v.Now.Plus(time.Second))

@@ -42,20 +42,41 @@ func TestMemoryIsLookedAtEverySecond(t *testing.T) {
 	}
 }
 
+func TestTheApplicationIsLookedAtAsSoonAsItIsLoaded(t *testing.T) {
+	m := begin(Limits{Memory: 95 * mebibyte, MemoryConfigured: 100 * mebibyte})
+	m.Happened(FirstRequest, at(1))
+	if _, wait := m.Look(View{Now: at(1)}); wait != loadingLook {
+		t.Errorf("the next look is in %v", wait)
+	}
+	if _, wait := m.Look(View{Now: at(12)}); wait != memoryLook { // it can't be loaded
+		t.Errorf("the next look is in %v", wait)
+	}
+}
+
 func TestAnApplicationThatNeedsMoreThanTheLimitIsNotReplacedForEver(t *testing.T) {
 	m := begin(Limits{Memory: 95 * mebibyte, MemoryConfigured: 100 * mebibyte})
-	expect(t, look(m, holding(1, 120*mebibyte))) // it may still be loading
-	expect(t, look(m, holding(2.9, 150*mebibyte)))
-	actions := look(m, holding(3, 150*mebibyte))
+	expect(t, look(m, holding(1, 100*mebibyte)))
+	expect(t, look(m, holding(1.1, 100*mebibyte)))
+	expect(t, look(m, holding(2, 120*mebibyte))) // it may still be loading
+	expect(t, look(m, holding(3, 148*mebibyte)))
+	actions := look(m, holding(4, 150*mebibyte))
 	expect(t, actions, Warn)
 	for _, part := range []string{"150.0 MiB", "memory-recycle=104857600", "300.0 MiB", "too low"} {
 		if !strings.Contains(actions[0].Text, part) {
 			t.Errorf("%q does not say %q", actions[0].Text, part)
 		}
 	}
-	expect(t, look(m, holding(4, 150*mebibyte))) // once
+	expect(t, look(m, holding(5, 150*mebibyte))) // once
 	expect(t, look(m, holding(1000, 300*mebibyte-1)))
 	expect(t, look(m, holding(1001, 300*mebibyte)), Ask)
+}
+
+func TestAProcessThatLeaksFromTheBeginningIsReplaced(t *testing.T) {
+	m := begin(Limits{Memory: 95 * mebibyte, MemoryConfigured: 100 * mebibyte})
+	for s := 1.0; s < 11; s++ {
+		expect(t, look(m, holding(s, int64(s)*100*mebibyte)))
+	}
+	expect(t, look(m, holding(11, 1100*mebibyte)), Ask)
 }
 
 func TestProcessesOfAGroupHaveDifferentLimits(t *testing.T) {

@@ -128,6 +128,12 @@ func TestAnIdleGroupEndsBetweenTwoRequestsAndServesBoth(t *testing.T) {
 	waitProcesses(t, s, 0)
 }
 
+func TestHealthChecksDoNotKeepAProcess(t *testing.T) {
+	s := lifeServer(t, "minimum-processes=0 threads=2 idle-timeout=1", "<Location /pid>\nWSGIIgnoreActivity On\n</Location>")
+	first := pidOf(t, s.Get(t, "/sleep?0"))
+	apachetest.Eventually(t, 20*time.Second, "another process answers", func() bool { return pidOf(t, s.Get(t, "/pid")) != first })
+}
+
 func TestAGroupWithoutAProcessOutlivesRestartsAndItsSupervisor(t *testing.T) {
 	t.Parallel()
 	s := apachetest.Start(t, apachetest.Config{Conf: daemonApp, Daemon: "minimum-processes=0 threads=2 idle-timeout=1", Tolerate: killed, LogLevel: "warn wsgi:info"})

@@ -161,6 +161,8 @@ func (g *group) shrink() {
 		g.arm() // before there may be no process: a request that finds none rings
 		if g.board.RetireIdle(g.slot(m), m.serial, g.config.Threads) {
 			g.dismiss(m)
+		} else {
+			m.rest.since = time.Now() // a request came, or the board does not say what it should
 		}
 	}
 }

@@ -204,6 +204,19 @@ func TestAProcessThatARequestReservedDoesNotEnd(t *testing.T) {
 	})
 }
 
+func TestABoardThatMakesNoSenseCostsNoTime(t *testing.T) {
+	play(t, 1, between(0, 1, 1, time.Minute), func(s *stage) {
+		p := s.process(0)
+		p.say(daemon.Ready, "")
+		s.board.SetState(p.slot, p.serial, daemon.SlotStarting) // processes can write to their part of it
+		s.after(time.Hour)
+		p.wantOrders()
+		s.board.SetState(p.slot, p.serial, daemon.SlotReady)
+		s.after(time.Minute)
+		p.wantOrders(daemon.Retire)
+	})
+}
+
 func TestIdleTimeoutZeroKeepsProcesses(t *testing.T) {
 	play(t, 2, between(0, 2, 2, 0), func(s *stage) {
 		s.process(0).say(daemon.Ready, "")

@@ -162,7 +162,7 @@ func (g *group) shrink() {
 		if g.board.RetireIdle(g.slot(m), m.serial, g.config.Threads) {
 			g.dismiss(m)
 		} else {
-			m.rest.since = time.Now() // a request came, or the board does not say what it should
+			m.rest.since = time.Now() // it has a request, or the board does not say what it should
 		}
 	}
 }
@@ -173,8 +173,7 @@ func (m *member) dispensable() bool {
 }
 
 func (g *group) lookAtRest(m *member) {
-	i := g.slot(m)
-	if served := g.board.Served(i); served != m.rest.served || int(g.board.Slot(i).Permits) < g.config.Threads {
+	if served := g.board.Served(g.slot(m)); served != m.rest.served {
 		m.rest = rest{served: served, since: time.Now()}
 	}
 }

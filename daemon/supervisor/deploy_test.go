@@ -64,7 +64,7 @@ func (a *actor) confirm(culprit *daemon.Load, reason string) {
 func (s *stage) wantLifts(want uint32) {
 	s.t.Helper()
 	synctest.Wait()
-	const lifts = 12
+	const lifts = 16
 	if got := atomic.LoadUint32((*uint32)(unsafe.Add(s.board.Part(0), lifts))); got != want {
 		s.t.Fatalf("%d lifts, want %d\n%s", got, want, s.text)
 	}

@@ -18,7 +18,7 @@ export CC
 export CGO_ENABLED     := 1
 export CGO_CFLAGS       = -O2 -g -I$(shell apxs -q INCLUDEDIR 2>/dev/null) $(shell apr-1-config --includes --cppflags 2>/dev/null) $(PYTHON_CFLAGS) $(HEADERS)
 export PKG_CONFIG_PATH := $(CURDIR)/build/pkgconfig
-export HEADERS         := -DMW_HEADERS=$(shell cat interp/*.h daemon/*.h daemon/client/client.h module/edge.h | cksum | cut -d ' ' -f 1)
+export HEADERS         := -DMW_HEADERS=$(shell cat interp/*.h daemon/*.h daemon/client/client.h module/edge.h module/*.inc | cksum | cut -d ' ' -f 1)
 PYTHON_CFLAGS           = $(shell cat build/pkgconfig/cflags 2>/dev/null)
 
 .PHONY: help

@@ -24,6 +24,7 @@ const (
 	boardLine  = 64
 
 	bellOffset   = 12 // in mwd_queue
+	liftsOffset  = 16 // in mwd_queue
 	servedOffset = 16 // in mwd_slot
 )
 
@@ -208,6 +209,12 @@ func (b *Board) SetHopeless(group int, hopeless bool) {
 		v = 1
 	}
 	atomicAt32(b.part(group), 8).Store(v)
+	b.Wake(group)
+}
+
+// Lift lets every request of a group that waits for a newer process go to any.
+func (b *Board) Lift(group int) {
+	atomicAt32(b.part(group), liftsOffset).Add(1)
 	b.Wake(group)
 }
 

@@ -39,7 +39,8 @@ typedef struct mwd_queue {
     _Atomic uint32_t waiting; /* requests that wait for a permit */
     _Atomic uint32_t hopeless; /* 1: no process is there or is being started, the supervisor waits before it tries again */
     _Atomic uint32_t bell;    /* not 0: the supervisor wants to know when a request has to wait (client/bell.h). Another number each time */
-    uint32_t reserved[12];
+    _Atomic uint32_t lifts;    /* counts: who waits for a newer process since before may go to any, there is none with what has changed */
+    uint32_t reserved[11];
 } mwd_queue;
 
 /* A group's part of the board: pages of its own. How many slots it has says the configuration. */

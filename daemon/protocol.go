@@ -7,7 +7,7 @@ import (
 )
 
 // Version of the protocol. Both ends say theirs in HELLO, and part when they differ.
-const Version = 2
+const Version = 3
 
 // Limits that both ends hold the other one to. A frame beyond them is garbage, and the connection is closed.
 const (
@@ -36,13 +36,14 @@ const (
 	End         Type = 0x87 // empty: the answer is complete; FlagShort
 	Abort       Type = 0x88 // Failure after Start: the answer must look cut
 	Fail        Type = 0x89 // Failure instead of Start: Apache answers with its page for the status
-	Again       Type = 0x8a // empty, instead of Start: this process is to be replaced, another one shall get the request
+	Again       Type = 0x8a // empty, instead of Start: this process is to be replaced, another one shall get the request; FlagElsewhere
 )
 
 // Flags of a frame's header.
 const (
-	FlagFlush = 1 << 0 // Data: send it to the client before waiting for more
-	FlagShort = 1 << 1 // End: the body is shorter than its Content-Length
+	FlagFlush     = 1 << 0 // Data: send it to the client before waiting for more
+	FlagShort     = 1 << 1 // End: the body is shorter than its Content-Length
+	FlagElsewhere = 1 << 2 // Again: this process stays, but the request is for any other one
 )
 
 // A Header is the first HeaderSize bytes of a frame: type, flags, two zero bytes, length of the payload (little-endian, as all numbers).
@@ -73,7 +74,7 @@ var layouts = map[Type]struct {
 	End:         {flags: FlagShort},
 	Abort:       {min: 2, max: MaxPayload},
 	Fail:        {min: 2, max: MaxPayload},
-	Again:       {},
+	Again:       {flags: FlagElsewhere},
 }
 
 // AppendHeader appends the header of a frame.

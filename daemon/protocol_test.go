@@ -47,6 +47,7 @@ func samples(t testing.TB) []struct {
 		{"abort", AppendFailure(nil, Abort, Failure{500, "ValueError"})},
 		{"fail", AppendFailure(nil, Fail, Failure{404, ""})},
 		{"again", empty(Again, 0)},
+		{"again elsewhere", empty(Again, FlagElsewhere)},
 	}
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    MWD_VERSION = 2,
+    MWD_VERSION = 3,
     MWD_HEADER = 8,                /* bytes of a frame's header */
     MWD_MAX_REQUEST = 16 << 20,    /* payload of REQUEST, bytes */
     MWD_MAX_PAYLOAD = 1 << 20,     /* of every other frame */
@@ -36,7 +36,7 @@ enum {
     MWD_AGAIN = 0x8a,
 };
 
-enum { MWD_FLUSH = 1 /* of DATA */, MWD_SHORT = 2 /* of END */ };
+enum { MWD_FLUSH = 1 /* of DATA */, MWD_SHORT = 2 /* of END */, MWD_ELSEWHERE = 4 /* of AGAIN */ };
 
 static const uint32_t mwd_no_value = 0xffffffffu; /* in place of the length of None */
 
@@ -97,7 +97,7 @@ static inline bool mwd_get_header(const unsigned char *from, mwd_header *h)
         {MWD_BODY_END, 0, 0, 0}, {MWD_BODY_FAILED, 0, 2, MWD_MAX_PAYLOAD}, {MWD_SERVER_HELLO, 0, MWD_HELLO, MWD_HELLO},
         {MWD_WANT, 0, 4, 4}, {MWD_START, 0, 17, MWD_MAX_PAYLOAD}, {MWD_DATA, MWD_FLUSH, 1, MWD_MAX_PAYLOAD}, {MWD_FILE, 0, 16, 16},
         {MWD_LOG, 0, 10, MWD_MAX_PAYLOAD}, {MWD_END, MWD_SHORT, 0, 0}, {MWD_ABORT, 0, 2, MWD_MAX_PAYLOAD}, {MWD_FAIL, 0, 2, MWD_MAX_PAYLOAD},
-        {MWD_AGAIN, 0, 0, 0},
+        {MWD_AGAIN, MWD_ELSEWHERE, 0, 0},
     };
     h->type = from[0];
     h->flags = from[1];

@@ -59,7 +59,7 @@ func TestCompiledProcessSettings(t *testing.T) {
 func TestCompiledDaemonGroups(t *testing.T) {
 	defaults := compiled(t, "WSGIDaemonProcess a").Process.Groups[0]
 	want := DaemonGroup{Name: "a", Processes: 1, Threads: 15, Umask: -1, ListenBacklog: 100, ShutdownTimeout: 5 * time.Second, DeadlockTimeout: 300 * time.Second,
-		GracefulTimeout: 15 * time.Second, ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond, IdleTimeout: 300 * time.Second, place: defaults.place}
+		GracefulTimeout: 15 * time.Second, ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond, IdleTimeout: 300 * time.Second, KeepOldCode: true, place: defaults.place}
 	if !reflect.DeepEqual(*defaults, want) {
 		t.Errorf("defaults are %+v, want %+v", *defaults, want)
 	}
@@ -82,6 +82,7 @@ func TestCompiledDaemonGroups(t *testing.T) {
 		{"send-buffer-size=512", "SendBufferSize", 512}, {"receive-buffer-size=512", "ReceiveBufferSize", 512}, {"header-buffer-size=8192", "HeaderBufferSize", 8192}, {"response-buffer-size=65536", "ResponseBufferSize", 65536},
 		{"cpu-priority=-5", "CPUPriority", -5}, {"memory-limit=8589934592", "MemoryLimit", int64(8589934592)}, {"virtual-memory-limit=5", "VirtualMemoryLimit", int64(5)}, {"server-metrics=on", "ServerMetrics", true},
 		{"memory-recycle=1048576", "MemoryRecycle", int64(1 << 20)}, {"maximum-processes=4 idle-timeout=9", "IdleTimeout", 9 * time.Second},
+		{"keep-old-code=off", "KeepOldCode", false},
 	} {
 		g := compiled(t, "WSGIDaemonProcess a "+c.option).Process.Groups[0]
 		if got := reflect.ValueOf(*g).FieldByName(c.field).Interface(); !reflect.DeepEqual(got, c.want) {

@@ -39,6 +39,7 @@ type DaemonGroup struct {
 	MemoryLimit, VirtualMemoryLimit int64
 	MemoryRecycle                   int64 // resident bytes
 	ServerMetrics                   bool
+	KeepOldCode                     bool
 
 	place place
 }
@@ -49,7 +50,7 @@ type Account string
 func newDaemonGroup(name string, a *arguments) *DaemonGroup {
 	return &DaemonGroup{Name: name, Server: a.record.Server, Processes: 1, Threads: 15, Umask: -1, ListenBacklog: 100,
 		ShutdownTimeout: 5 * time.Second, DeadlockTimeout: 300 * time.Second, GracefulTimeout: 15 * time.Second,
-		ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond, IdleTimeout: defaultIdleTimeout,
+		ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond, IdleTimeout: defaultIdleTimeout, KeepOldCode: true,
 		place: a.place}
 }
 

@@ -242,6 +242,7 @@ var optionForms = map[string][]form{
 	"maximum-processes":       {{args: "1"}, {args: "8 processes=3"}, {args: "8 minimum-processes=0 idle-timeout=0"}, {args: "0", errors: "accepted is a whole number, 1 or more"}, {args: "2 processes=3", errors: "processes=3, the number at the start, is more than maximum-processes=2"}, {args: "2 threads=0", errors: "takes no requests"}, {args: "", errors: "no value"}},
 	"idle-timeout":            {{args: "60", warning: "does nothing without"}, {args: "60 maximum-processes=2"}, {args: "60 minimum-processes=0"}, {args: "0 maximum-processes=2"}, {args: "-1", errors: "out of range"}, {args: "", errors: "no value"}},
 	"memory-recycle":          {{args: "0"}, {args: "536870912"}, {args: "512M", errors: "without a unit"}, {args: "512", errors: "too small"}, {args: "-1", errors: "not accepted"}, {args: "536870912 threads=0", warning: "does nothing with threads=0"}, {args: "", errors: "no value"}},
+	"keep-old-code":           {{args: "On"}, {args: "off"}, {args: "1", errors: "write On or Off"}, {args: "", errors: "no value"}},
 	"newrelic-config-file":    {{args: "/x", warning: "New Relic"}},
 	"newrelic-environment":    {{args: "x", warning: "New Relic"}},
 }

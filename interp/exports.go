@@ -45,6 +45,15 @@ func goMwScriptRead(path *C.mw_text, n *C.size_t, mtime *C.int64_t, reason **C.c
 	return (*C.char)(C.CBytes(append(source, 0)))
 }
 
+//export goMwAdvise
+func goMwAdvise(script, group *C.mw_text, version *C.mw_version, reloading C.int) C.mw_advice {
+	CountEntry()
+	if process.siblings == nil {
+		return C.MW_LOAD
+	}
+	return advise(process.siblings(goString(script), goString(group), versionOf(*version)), reloading != 0)
+}
+
 //export goMwServerMetrics
 func goMwServerMetrics(n *C.size_t) *C.char {
 	CountEntry()

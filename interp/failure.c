@@ -18,6 +18,8 @@ int mw_fail(const mw_call *call, int code, const char *detail)
         snprintf(plain, sizeof plain, "WSGI%04d: %.*s", code, detail ? (int)strcspn(detail, "\n") : 256, detail ? detail : "failed in a forked copy of the process");
     const char *record = text ? text : plain;
     call->ops->log(call->transport, MW_LOG_ERR, NULL, record, strlen(record));
+    if (call->why)
+        snprintf(call->why, call->n_why, "%s", record);
     free(text);
     return status;
 }

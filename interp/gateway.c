@@ -197,6 +197,7 @@ static int run(mw_request *request)
         Py_END_ALLOW_THREADS
         return status;
     }
+    mw_note_application(interp, request->script, request->call->callable);
     PyObject *errors = NULL, *environ = NULL;
     if ((request->adapter = mw_adapter_new(request)) && (request->input = mw_input_new(request)) &&
         (request->log = mw_log_new(interp, "<wsgi.errors>", request)) && (errors = mw_log_text(interp, request->log)) &&
@@ -286,7 +287,7 @@ int mw_run(mw_call *call)
     if (request.buffered)
         thread->output_in_use = false;
     if (metered)
-        mw_meter_end(thread, &request, status != MW_AGAIN);
+        mw_meter_end(thread, &request, status != MW_AGAIN && status != MW_ELSEWHERE);
     if (status > 0 && request.committed) /* by a thread of the application's, after the failure */
         status = MW_CUT;
     if (status == MW_ANSWERED && !request.gone && request.sent < request.declared)

@@ -92,6 +92,8 @@ typedef struct mw_call {
     void *native_request;          /* for apache.request_rec; NULL: the application does not get it */
     double request_start, queue_start, daemon_start; /* seconds since the epoch, 0.0 where not applicable */
     unsigned daemon_connects, daemon_restarts; /* attempts to reach a process, and processes that sent the request back */
+    char *why;                     /* where the record of a failure is put as well, cut to n_why bytes; NULL: nowhere */
+    size_t n_why;
 } mw_call;
 
 /* What became of a request. */
@@ -100,6 +102,7 @@ enum {
     MW_CUT = -1,     /* failed after the headers: the transport must break the connection so that the client can tell */
     MW_SHORT = -2,   /* like MW_ANSWERED, but the body is shorter than the Content-Length that was announced */
     MW_AGAIN = -3,   /* nothing was done: the script has changed, see MW_CALL_RESTART */
+    MW_ELSEWHERE = -4, /* nothing was done: the script is not loaded here, and as it is now not to be, but others of the group have it loaded */
     /* otherwise: an HTTP status; nothing was handed over, the transport answers with its own page for it */
 };
 
@@ -138,6 +141,34 @@ typedef struct mw_question {
  * and times are not used. The calling thread is as for mw_run(). Enters Go only to create an interpreter, to load a script, and to
  * word a failure. */
 void mw_ask(mw_call *call, mw_question *questions, size_t n);
+
+/* ---- What is deployed (deployment.c) ---- */
+
+/* What a script's file is like at one moment. All zero: there is none. */
+typedef struct mw_version {
+    int64_t modified; /* nanoseconds since the epoch */
+    int64_t size;
+    uint64_t inode;
+} mw_version;
+mw_version mw_version_of(const char *path);
+
+/* What this process has loaded: a script, in an application group, and a callable that was found in it; "" for the script as such. */
+typedef struct mw_application {
+    const struct mw_application *next; /* the one that was loaded before it */
+    const char *script, *group, *callable;
+    mw_version version; /* of the script when it was loaded first */
+} mw_application;
+/* The newest. Constant, never freed; any thread. */
+const mw_application *mw_applications(void);
+extern uint64_t mw_applications_known; /* how many there are. Accessed atomically. */
+
+/* Loads the script into the interpreter of the application group, on the calling thread, unless it is loaded already; its callable has to be there,
+ * too, unless it is "". NULL, or a malloc'ed text that says what failed, which was logged unless `quiet`. No GIL held. */
+char *mw_load_application(const char *script, const char *application_group, const char *callable, bool quiet);
+
+/* Lets requests with MW_CALL_RESTART pass over what has changed: no process could be made of the scripts as they are. It holds for a script until
+ * its file changes again, or that of the culprit does (NULL: not known), whose version was this. Any thread without a GIL. */
+void mw_hold(const char *culprit, mw_version version);
 
 /* Ends Python at the end of the process: tells the subscribers of process_stopping unless they were told (they get no reason), then, unless
  * `only_tell`, joins each interpreter's threads for at most `seconds` and runs its exit functions. Waits for all that a second longer at the

@@ -3,25 +3,69 @@
 #include "python.h"
 
 #include <signal.h>
+#include <string.h>
 
-bool mw_import_script(const char *script, const char *application_group, bool is_program)
+/* Looks for the callable of the call in its script, and notes that it is there. GIL held. */
+static bool has(mw_request *request, PyObject *dict)
 {
-    /* Without a transport records go to the server's log. */
-    mw_call call = {.ops = mw_this.ops, .application_group = application_group, .script = script, .resource = script,
-                    .script_mtime = MW_MTIME_UNKNOWN, .content_length = -1};
-    mw_request request = {.call = &call, .thread = mw_thread_self(), .is_program = is_program, .declared = -1};
+    PyObject *name = mw_key(request->interp, request->call->callable);
+    bool found = name && PyDict_GetItemWithError(dict, name);
+    Py_XDECREF(name);
+    PyErr_Clear();
+    if (found)
+        mw_note_application(request->interp, request->script, request->call->callable);
+    return found;
+}
+
+/* Loads the script of the call, whose callable has to be there unless it is "". */
+static bool load(mw_call *call, bool is_program)
+{
+    mw_request request = {.call = call, .thread = mw_thread_self(), .is_program = is_program, .declared = -1};
     int code = 40, status;
-    if (!mw_this.running || !request.thread || !(request.interp = mw_interp_get(application_group, &code)) ||
+    if (!mw_this.running || !request.thread || !(request.interp = mw_interp_get(call->application_group, &code)) ||
         !mw_enter(request.interp, request.thread)) {
-        mw_fail(&call, 40, NULL);
+        mw_fail(call, 40, NULL);
         return false;
     }
     PyObject *dict = mw_script_dict(&request, &status);
-    bool loaded = dict != NULL;
+    bool loaded = dict != NULL, callable = loaded && (!*call->callable || has(&request, dict));
     Py_XDECREF(dict);
     mw_end_forked_copy();
     mw_leave();
-    return loaded;
+    if (loaded && !callable)
+        mw_fail(call, 89, call->callable);
+    return callable;
+}
+
+/* Without a transport records go to the server's log. */
+static mw_call call_for(const char *script, const char *application_group, const char *callable)
+{
+    return (mw_call){.ops = mw_this.ops, .application_group = application_group, .script = script, .callable = callable, .resource = script,
+                     .script_mtime = MW_MTIME_UNKNOWN, .content_length = -1};
+}
+
+bool mw_import_script(const char *script, const char *application_group, bool is_program)
+{
+    mw_call call = call_for(script, application_group, "");
+    return load(&call, is_program);
+}
+
+static void log_nothing(void *transport, int level, const mw_origin *origin, const char *text, size_t n)
+{
+    (void)transport, (void)level, (void)origin, (void)text, (void)n;
+}
+
+char *mw_load_application(const char *script, const char *application_group, const char *callable, bool quiet)
+{
+    char why[1024] = "";
+    mw_ops silent = *mw_this.ops;
+    silent.log = log_nothing;
+    mw_call call = call_for(script, application_group, callable);
+    call.why = why;
+    call.n_why = sizeof why;
+    if (quiet)
+        call.ops = &silent;
+    return load(&call, false) ? NULL : strdup(why);
 }
 
 static atomic_bool told_to_exit;

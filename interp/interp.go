@@ -66,6 +66,10 @@ type Options struct {
 	// ServerMetrics makes what mod_wsgi.server_metrics() returns, as JSON; nil if it can't now. It may wait for a second or so. nil here:
 	// applications are not to know.
 	ServerMetrics func() []byte
+
+	// Siblings tells what other processes of the group know of a script in an application group, which is in this version now. It may wait for a
+	// second or so. nil: there are none.
+	Siblings func(script, group string, now Version) Siblings
 }
 
 // A Server is what the module apache says of the server beside its version.
@@ -79,6 +83,7 @@ var process struct {
 	foldCase, embedded bool
 	interpreter        func(group string) InterpreterOptions
 	serverMetrics      func() []byte
+	siblings           func(script, group string, now Version) Siblings
 	oddities           []*Fault // of the configured home
 }
 
@@ -87,7 +92,7 @@ var process struct {
 // Python does not run here; what is odd about its surroundings, but works, is logged.
 func Start(o Options, ops unsafe.Pointer) error {
 	process.foldCase, process.embedded = o.FoldCase, o.Embedded
-	process.interpreter, process.serverMetrics = o.Interpreter, o.ServerMetrics
+	process.interpreter, process.serverMetrics, process.siblings = o.Interpreter, o.ServerMetrics, o.Siblings
 	if process.interpreter == nil {
 		process.interpreter = func(string) InterpreterOptions { return InterpreterOptions{} }
 	}

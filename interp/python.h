@@ -105,7 +105,17 @@ typedef struct mw_script {
     char *path;
     PyObject *name;         /* of its module in sys.modules; a reference */
     pthread_mutex_t lock;   /* held while it is loaded; never taken with the GIL held */
+    /* Guarded by its interpreter's GIL: */
+    struct mw_known *known; /* what was found in it */
+    mw_version version;     /* that was loaded last */
+    mw_version bad;         /* that could not be loaded, see MW_TRY */
 } mw_script;
+
+/* An application on the list of mw_applications(), and the next one of its script. */
+typedef struct mw_known {
+    struct mw_known *next;
+    mw_application application;
+} mw_known;
 
 /* One interpreter, for one application group. Never freed. */
 typedef struct mw_interp {
@@ -205,11 +215,13 @@ typedef struct mw_request {
     mw_call *call;
     mw_interp *interp;
     mw_thread *thread;
+    mw_script *script;            /* once it was found */
     struct mw_adapter *adapter;   /* references, all three */
     struct mw_input *input;
     struct mw_log *log;
     PyObject *status, *headers;   /* of start_response, references or NULL */
     bool committed;               /* status and headers are the transport's */
+    bool may_leave;               /* if the script can't be loaded, see MW_TRY */
     bool is_program;              /* no request: a script that may end with SystemExit, see imports.c */
     struct mw_request *outer;     /* that this one runs within, on the same thread, or NULL */
     PyThreadState *outer_state;   /* of that one, or NULL */
@@ -364,6 +376,12 @@ int mw_send_block(mw_request *request, PyObject *bytes, bool flush, const char *
  * HTTP status. GIL held, released meanwhile. */
 PyObject *mw_script_dict(mw_request *request, int *status);
 
+/* deployment.c. Notes that an interpreter has loaded a script and, unless the callable is "", found that in it. GIL held. */
+void mw_note_application(mw_interp *interp, mw_script *script, const char *callable);
+bool mw_same_version(mw_version a, mw_version b);
+/* True while the script's file is as it was when a process could not be made of it, see mw_hold(). No GIL held. */
+bool mw_is_held(const char *script);
+
 /* ---- What a daemon process needs besides requests ---- */
 
 /* imports.c. Loads a script into the interpreter of an application group, on the calling thread, unless it is loaded already; requests find
@@ -419,6 +437,13 @@ extern void goMwInterpreterOptions(mw_text *group, mw_interp_options *options);
 extern char *goMwScriptName(mw_text *path);
 /* Reads a script. NULL and *reason (malloc'ed) when it can't be read. *mtime is of what was read. */
 extern char *goMwScriptRead(mw_text *path, size_t *n, int64_t *mtime, char **reason);
+/* Whether to load a script, in this version, that is not loaded here but may be in other processes of the group. May wait. */
+typedef enum mw_advice {
+    MW_LOAD,  /* yes */
+    MW_TRY,   /* yes, but if that fails others can take the request */
+    MW_LEAVE, /* no, others take it */
+} mw_advice;
+extern mw_advice goMwAdvise(mw_text *script, mw_text *group, mw_version *version, int reloading);
 /* What the server's processes do, as JSON of n bytes; NULL if that is not known here. May wait. */
 extern char *goMwServerMetrics(size_t *n);
 /* Words a failure, as one log record, and says which HTTP status it means. Texts may be NULL. asked: mw_call.asked. The first line of detail

@@ -151,7 +151,9 @@ static PyObject *load(mw_request *request, mw_script *script, int *status)
     char *reason = NULL, *source;
     size_t n = 0;
     int64_t mtime = 0;
+    mw_version version;
     Py_BEGIN_ALLOW_THREADS
+    version = mw_version_of(script->path); /* first: what changes meanwhile is another version */
     source = goMwScriptRead(script->path, &n, &mtime, &reason);
     if (!source)
         *status = mw_fail(call, 105, reason);
@@ -164,8 +166,24 @@ static PyObject *load(mw_request *request, mw_script *script, int *status)
     announce(call, script->path, again);
     PyObject *module = execute(request, script, source, n, mtime, status);
     free(source);
-    if (module)
+    if (module) {
         __atomic_fetch_add(&mw_scripts_loaded, 1, __ATOMIC_RELAXED);
+        script->version = version;
+        mw_note_application(request->interp, script, "");
+    }
+    return module;
+}
+
+/* Loads a script that others of the group have, too: they get the request if that fails, and the same version is not tried again here. script->lock
+ * is held, and the GIL. */
+static PyObject *try_load(mw_request *request, mw_script *script, int *status)
+{
+    mw_version version = mw_version_of(script->path);
+    PyObject *module = mw_same_version(version, script->bad) ? NULL : load(request, script, status);
+    if (!module) {
+        script->bad = version;
+        *status = MW_ELSEWHERE;
+    }
     return module;
 }
 
@@ -181,15 +199,50 @@ static PyObject *load_once(mw_request *request, mw_script *script, PyObject *see
     bool current = module && is_current(request, module) && !(stale && module == seen);
     if (!current) {
         Py_XDECREF(module);
-        module = load(request, script, status);
+        module = request->may_leave ? try_load(request, script, status) : load(request, script, status);
     }
     pthread_mutex_unlock(&script->lock);
     return module;
 }
 
+/* True if the request, whose script has changed, is for another process: no if that is passed over. Releases the GIL. */
+static bool is_for_another(mw_request *request)
+{
+    bool is_held;
+    Py_BEGIN_ALLOW_THREADS
+    is_held = mw_is_held(request->call->script);
+    Py_END_ALLOW_THREADS
+    return !is_held;
+}
+
+/* Whether a script that is not loaded here is to be. Releases the GIL. */
+static mw_advice ask_advice(const mw_call *call)
+{
+    mw_advice advice = MW_LOAD;
+    Py_BEGIN_ALLOW_THREADS
+    mw_version version = mw_version_of(call->script);
+    if (!mw_is_forked_copy())
+        advice = goMwAdvise(call->script, call->application_group, &version, !!(call->flags & MW_CALL_RELOADING));
+    Py_END_ALLOW_THREADS
+    return advice;
+}
+
+/* Loads a script for a request that may go to another process as well. */
+static PyObject *load_or_leave(mw_request *request, mw_script *script, int *status)
+{
+    mw_advice advice = ask_advice(request->call);
+    if (advice == MW_LEAVE) {
+        *status = MW_ELSEWHERE;
+        return NULL;
+    }
+    request->may_leave = advice == MW_TRY;
+    return load_once(request, script, NULL, false, status);
+}
+
 PyObject *mw_script_dict(mw_request *request, int *status)
 {
     mw_script *script = script_of(request->interp, request->call->script);
+    request->script = script;
     PyObject *module = script ? PyImport_GetModule(script->name) : NULL;
     if (!script || (!module && PyErr_Occurred())) {
         *status = mw_fail_exception(request, 109, 107);
@@ -197,11 +250,17 @@ PyObject *mw_script_dict(mw_request *request, int *status)
     }
     bool current = module && is_current(request, module), stale = current && wants_reload(request, module);
     if (module && (!current || stale) && request->call->flags & MW_CALL_RESTART && loaded_from(request, module)) {
-        Py_DECREF(module);
-        *status = MW_AGAIN;
-        return NULL;
+        if (is_for_another(request)) {
+            Py_DECREF(module);
+            *status = MW_AGAIN;
+            return NULL;
+        }
+        current = true;
+        stale = false;
     }
-    if (!current || stale) {
+    if (!module && request->call->flags & MW_CALL_RESTART) {
+        module = load_or_leave(request, script, status);
+    } else if (!current || stale) {
         PyObject *loaded = load_once(request, script, module, stale, status);
         Py_XDECREF(module);
         module = loaded;

@@ -31,7 +31,7 @@ typedef struct journey {
 } journey;
 
 /* Outcomes of a step beside those of mw_run(). */
-enum { GO_ON = -100, ANOTHER_PROCESS = -101, LOST = -102 /* report->code says why */ };
+enum { GO_ON = -100, ANOTHER_PROCESS = -101, LOST = -102 /* report->code says why */, ANY_OTHER_PROCESS = -103 };
 
 static int lost(journey *j, int code, const char *detail)
 {
@@ -467,7 +467,7 @@ static int frame(journey *j, const mwd_header *h, unsigned char *payload)
     case MWD_FAIL:
         return fail(j, payload);
     case MWD_AGAIN:
-        return j->started ? garbage(j) : ANOTHER_PROCESS;
+        return j->started ? garbage(j) : h->flags & MWD_ELSEWHERE ? ANY_OTHER_PROCESS : ANOTHER_PROCESS;
     default:
         return garbage(j); /* a child's own */
     }
@@ -525,18 +525,25 @@ static int travel(journey *j)
     enum { PAUSE = 20 /* ms */ };
     const mwd_group *group = j->group;
     int64_t give_up = mwd_now() + group->connect_timeout;
-    uint32_t newer_than = 0;
+    mwd_wish wish = {0};
     for (;;) {
         j->report->connects++;
-        int code = mwd_claim_permit(group, newer_than, j->call->request_start, j->timeout, &j->claim);
+        int code = mwd_claim_permit(group, &wish, j->call->request_start, j->timeout, &j->claim);
         if (code)
             return lost(j, code, "");
+        uint32_t lifts = atomic_load(&group->part->queue.lifts); /* before the process says anything: what is lifted later is meant for this request, too */
         int outcome = attempt(j);
-        if (outcome != ANOTHER_PROCESS)
+        if (outcome != ANOTHER_PROCESS && outcome != ANY_OTHER_PROCESS)
             return outcome;
         if (j->scratch->end > 0) { /* it has said so itself */
-            newer_than = j->claim.serial;
-            if (++j->report->restarts > 2 * group->processes + 1)
+            if (outcome == ANY_OTHER_PROCESS) {
+                mwd_wish_avoid(&wish, j->claim.serial);
+            } else {
+                wish.newer_than = j->claim.serial;
+                wish.lifts = lifts;
+            }
+            unsigned most = 2 * group->processes + 1;
+            if (++j->report->restarts - wish.avoided > most || wish.avoided > most)
                 return lost(j, 124, "");
         } else if (mwd_now() >= give_up) {
             return lost(j, 116, "");

@@ -30,24 +30,55 @@ void mwd_sleep(int64_t milliseconds)
     nanosleep(&t, NULL);
 }
 
-/* Takes a permit of the process that has the most of them: the one with the fewest requests inside Python. */
-static bool take(const mwd_group *group, uint32_t newer_than, mwd_claim *claim)
+void mwd_wish_avoid(mwd_wish *wish, uint32_t serial)
+{
+    wish->avoid[wish->avoided++ % MWD_MOST_AVOIDED] = serial;
+}
+
+static bool avoids(const mwd_wish *wish, uint32_t serial)
+{
+    for (uint32_t i = 0; i < wish->avoided && i < MWD_MOST_AVOIDED; i++)
+        if (wish->avoid[i] == serial)
+            return true;
+    return false;
+}
+
+/* What a look at the slots found: the process with the most permits. */
+typedef struct choice {
+    uint64_t word;
+    uint32_t slot;
+    bool others; /* there are processes that are not to be avoided, maybe without a permit */
+} choice;
+
+static choice look(const mwd_group *group, const mwd_wish *wish, bool avoiding)
 {
     mwd_slot *slots = group->part->slots;
-    for (;;) {
-        uint64_t best = 0;
-        uint32_t at = 0;
-        for (uint32_t i = 0; i < group->slots; i++) {
-            uint64_t word = atomic_load_explicit(&slots[i].word, memory_order_seq_cst);
-            if (mwd_state_of(word) == MWD_SLOT_READY && mwd_serial_of(word) > newer_than && mwd_permits_of(word) > mwd_permits_of(best)) {
-                best = word;
-                at = i;
-            }
+    uint32_t newer_than = atomic_load(&group->part->queue.lifts) == wish->lifts ? wish->newer_than : 0;
+    choice best = {0};
+    for (uint32_t i = 0; i < group->slots; i++) {
+        uint64_t word = atomic_load_explicit(&slots[i].word, memory_order_seq_cst);
+        if (mwd_state_of(word) != MWD_SLOT_READY || (avoiding && avoids(wish, mwd_serial_of(word))))
+            continue;
+        best.others = true;
+        if (mwd_serial_of(word) > newer_than && mwd_permits_of(word) > mwd_permits_of(best.word)) {
+            best.word = word;
+            best.slot = i;
         }
-        if (mwd_permits_of(best) == 0)
+    }
+    return best;
+}
+
+/* Takes a permit of the process that has the most of them: the one with the fewest requests inside Python. */
+static bool take(const mwd_group *group, const mwd_wish *wish, mwd_claim *claim)
+{
+    for (;;) {
+        choice best = look(group, wish, wish->avoided);
+        if (wish->avoided && !best.others)
+            best = look(group, wish, false);
+        if (mwd_permits_of(best.word) == 0)
             return false;
-        if (atomic_compare_exchange_strong(&slots[at].word, &best, best - 1)) {
-            *claim = (mwd_claim){at, mwd_serial_of(best)};
+        if (atomic_compare_exchange_strong(&group->part->slots[best.slot].word, &best.word, best.word - 1)) {
+            *claim = (mwd_claim){best.slot, mwd_serial_of(best.word)};
             return true;
         }
     }
@@ -113,7 +144,7 @@ static int wait_for_room(mwd_queue *queue, const mwd_group *group, const limits 
     return 0;
 }
 
-int mwd_claim_permit(const mwd_group *group, uint32_t newer_than, double received, int64_t timeout, mwd_claim *claim)
+int mwd_claim_permit(const mwd_group *group, const mwd_wish *wish, double received, int64_t timeout, mwd_claim *claim)
 {
     mwd_queue *queue = &group->part->queue;
     int64_t now = mwd_now();
@@ -124,7 +155,7 @@ int mwd_claim_permit(const mwd_group *group, uint32_t newer_than, double receive
         if (now >= l.queue)
             return 84;
     }
-    if (take(group, newer_than, claim))
+    if (take(group, wish, claim))
         return 0;
     int code = wait_for_room(queue, group, &l);
     if (code)
@@ -132,7 +163,7 @@ int mwd_claim_permit(const mwd_group *group, uint32_t newer_than, double receive
     atomic_fetch_add(&queue->waiting, 1);
     for (;;) {
         uint32_t turn = atomic_load(&queue->turn);
-        if (take(group, newer_than, claim))
+        if (take(group, wish, claim))
             break;
         bool hopeless = atomic_load(&queue->hopeless);
         if ((code = passed(&l, hopeless)))

@@ -9,9 +9,21 @@ typedef struct mwd_claim {
     uint32_t slot, serial;
 } mwd_claim;
 
-/* Takes a permit of a process whose serial is above `newer_than`, waiting for it if there is none. received: when Apache received the
+enum { MWD_MOST_AVOIDED = 16 };
+
+/* Which process a request wants: one whose serial is above `newer_than`, unless that was lifted since (mwd_queue.lifts); and none of those to avoid
+ * while another one takes requests. */
+typedef struct mwd_wish {
+    uint32_t newer_than, lifts;
+    uint32_t avoided; /* how many: */
+    uint32_t avoid[MWD_MOST_AVOIDED];
+} mwd_wish;
+
+void mwd_wish_avoid(mwd_wish *wish, uint32_t serial);
+
+/* Takes a permit of a process, waiting for it if there is none. received: when Apache received the
  * request, in seconds since the epoch; timeout: how long the process may keep silent, in milliseconds. 0, or the WSGI code of the failure. */
-int mwd_claim_permit(const mwd_group *group, uint32_t newer_than, double received, int64_t timeout, mwd_claim *claim);
+int mwd_claim_permit(const mwd_group *group, const mwd_wish *wish, double received, int64_t timeout, mwd_claim *claim);
 /* Gives back a permit that was not used. */
 void mwd_unclaim(const mwd_group *group, const mwd_claim *claim);
 

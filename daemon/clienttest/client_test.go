@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,6 +210,70 @@ func TestAProcessThatIsReplacedSendsTheRequestToItsSuccessor(t *testing.T) {
 	}
 	if got := g.Run(plain()); got.Code != 124 {
 		t.Errorf("everybody sends it back: %+v", got)
+	}
+}
+
+func TestARequestDoesNotWaitForASuccessorThatThereWillNotBe(t *testing.T) {
+	g := newGroup(t, Limits{})
+	var asked atomic.Int32
+	start(t, g, 0, 1, 1, func(c *peer, r *daemon.Request) bool {
+		if asked.Add(1) == 1 {
+			c.last = empty(daemon.Again)
+			return true
+		}
+		return hello(c, r)
+	})
+	lift := time.AfterFunc(50*time.Millisecond, func() { g.Board.Lift(0) })
+	defer lift.Stop()
+	began := time.Now()
+	if got := g.Run(plain()); got.Result != answered || got.Restarts != 1 || time.Since(began) < 40*time.Millisecond {
+		t.Errorf("%+v after %v", got, time.Since(began))
+	}
+	asked.Store(0) // what was lifted before has no meaning for a request that comes later
+	lift.Reset(50 * time.Millisecond)
+	began = time.Now()
+	if got := g.Run(plain()); got.Result != answered || time.Since(began) < 40*time.Millisecond {
+		t.Errorf("%+v after %v", got, time.Since(began))
+	}
+}
+
+func TestARequestGoesToAnotherProcessThatHasItsScript(t *testing.T) {
+	g := newGroup(t, Limits{Processes: 3})
+	elsewhere := func(c *peer, _ *daemon.Request) bool {
+		c.last = daemon.AppendHeader(nil, daemon.Header{Type: daemon.Again, Flags: daemon.FlagElsewhere})
+		return true
+	}
+	start(t, g, 0, 1, 5, elsewhere)
+	start(t, g, 1, 2, 4, elsewhere)
+	has := start(t, g, 2, 3, 1, hello)
+	for range 3 {
+		if got := g.Run(plain()); got.Result != answered || got.Restarts != 2 {
+			t.Errorf("%+v", got)
+		}
+	}
+	g.Board.SetSlot(2, daemon.SlotWord{}, 0, 0)
+	has.listener.Close()
+	if got := g.Run(plain()); got.Code != 124 {
+		t.Errorf("nobody has it: %+v", got)
+	}
+}
+
+// Waiting for a successor, it is not sent back to where it has just come from.
+func TestARequestWaitsForASuccessorElsewhere(t *testing.T) {
+	g := newGroup(t, Limits{Processes: 2})
+	var asked, served atomic.Int32
+	start(t, g, 0, 1, 5, func(c *peer, _ *daemon.Request) bool { c.last = empty(daemon.Again); return true })
+	start(t, g, 1, 2, 4, func(c *peer, _ *daemon.Request) bool {
+		asked.Add(1)
+		c.last = daemon.AppendHeader(nil, daemon.Header{Type: daemon.Again, Flags: daemon.FlagElsewhere})
+		return true
+	})
+	ready := time.AfterFunc(50*time.Millisecond, func() {
+		start(t, g, 2, 3, 1, func(c *peer, r *daemon.Request) bool { served.Add(1); return hello(c, r) })
+	})
+	defer ready.Stop()
+	if got := g.Run(plain()); got.Result != answered || got.Restarts != 2 || asked.Load() != 1 || served.Load() != 1 {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	StopAsked                  // SIGTERM, SIGINT, or the supervisor's order
 	ScriptsDone                // of a process that has nothing else to do
 	ControlLost                // the supervisor is gone
+	LoadFailed                 // what its predecessor serves could not be loaded
 )
 
 // A Request in flight.
@@ -79,7 +80,9 @@ type Machine struct {
 	began    Time
 	first    Time // request
 	lastBusy Time
-	drainEnd Time // of Retiring
+	drainEnd Time   // of Retiring
+	lasting  Reason // why it is due whatever becomes of a change of its scripts; "": it is not
+	kept     bool   // it is due, and was told to go on meanwhile
 	stacks   bool
 	pending  map[int]*interruption // by thread
 	idle     idleness
@@ -123,6 +126,8 @@ func (m *Machine) Happened(event Event, now Time) []Action {
 		return m.end(ShutdownSignal, "")
 	case ScriptsDone:
 		return m.end(ShutdownSignal, "its scripts are done")
+	case LoadFailed:
+		return m.end(BadDeployment, "")
 	case ControlLost:
 		return m.end(ShutdownSignal, "the supervisor is gone")
 	}
@@ -159,21 +164,48 @@ func (m *Machine) Look(v View) (actions []Action, wait time.Duration) {
 	return actions, m.wait(v)
 }
 
+// Kept is the supervisor's word that no successor could be made with what has changed: the process goes on as it is. It is still due if the
+// supervisor says so, and tries again.
+func (m *Machine) Kept(stillDue bool) []Action {
+	if m.phase != Due {
+		return nil
+	}
+	if stillDue {
+		m.kept = true
+		return nil
+	}
+	m.phase, m.reason, m.kept = Serving, "", false
+	if m.lasting != "" {
+		return m.due(m.lasting)
+	}
+	return nil
+}
+
 func (m *Machine) settle(reason Reason) {
 	if m.reason == "" {
 		m.reason = reason
 	}
 }
 
-// due asks for a successor, once.
+// due asks for a successor, once; and again for a script that has changed after there was none for the change before.
 func (m *Machine) due(reason Reason) []Action { return m.dueFor(reason, reason.text()) }
 
 func (m *Machine) dueFor(reason Reason, why string) []Action {
-	if m.phase != Serving {
+	if m.phase > Due {
 		return nil
 	}
-	m.phase = Due
-	m.settle(reason)
+	if reason != ScriptReload && m.lasting == "" {
+		m.lasting = reason
+	}
+	switch {
+	case m.phase == Serving:
+		m.phase = Due
+		m.settle(reason)
+	case m.kept && reason == ScriptReload:
+		m.kept = false
+	default:
+		return nil
+	}
 	return []Action{{Kind: Ask, Reason: reason, Text: "is to be replaced, and serves until its successor is ready: " + why}}
 }
 

@@ -309,3 +309,51 @@ func TestRecordsSayWhy(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestAProcessWithoutSuccessorServesOn(t *testing.T) {
+	m := begin(Limits{})
+	expect(t, m.Happened(ScriptChanged, at(1)), Ask)
+	expect(t, m.Kept(false))
+	if m.Phase() != Serving {
+		t.Fatalf("phase %d", m.Phase())
+	}
+	expect(t, m.Kept(false))
+	expect(t, m.Happened(ScriptChanged, at(2)), Ask) // the next change
+	expect(t, m.Kept(false))
+	actions := m.Happened(RequestsDone, at(3))
+	expect(t, actions, Ask)
+	if actions[0].Reason != MaximumRequests {
+		t.Errorf("reason %s", actions[0].Reason)
+	}
+	if retired := m.RetireNow("", at(4)); retired[0].Reason != MaximumRequests {
+		t.Errorf("reason %s", retired[0].Reason)
+	}
+}
+
+func TestWhatHappenedWhileASuccessorWasMadeIsNotForgotten(t *testing.T) {
+	m := begin(Limits{})
+	expect(t, m.Happened(ScriptChanged, at(1)), Ask)
+	expect(t, m.Happened(RequestsDone, at(2)))
+	actions := m.Kept(false)
+	expect(t, actions, Ask)
+	if actions[0].Reason != MaximumRequests {
+		t.Errorf("reason %s", actions[0].Reason)
+	}
+}
+
+func TestAProcessThatIsStillDueAsksForChangesOnly(t *testing.T) {
+	m := begin(Limits{})
+	expect(t, m.Happened(RequestsDone, at(1)), Ask)
+	expect(t, m.Happened(ScriptChanged, at(2))) // its successor will have that
+	expect(t, m.Kept(true))
+	expect(t, m.Happened(GracefulAsked, at(3)))
+	expect(t, m.Happened(ScriptChanged, at(4)), Ask)
+	expect(t, m.Happened(ScriptChanged, at(5)))
+	if retired := m.RetireNow(ScriptReload, at(6)); retired[0].Reason != MaximumRequests {
+		t.Errorf("reason %s", retired[0].Reason)
+	}
+	expect(t, m.Kept(false))
+	if m.Phase() != Retiring {
+		t.Error("too late")
+	}
+}

@@ -21,6 +21,7 @@ const (
 	RestartCommand Reason = "restart_command"
 	MemoryRecycle  Reason = "memory_recycle"
 	IdleTimeout    Reason = "idle_timeout" // the supervisor's: an elastic group can do without the process
+	BadDeployment  Reason = "bad_deployment"
 )
 
 // text says it in a log record.
@@ -46,4 +47,5 @@ var texts = map[Reason]string{
 	RestartCommand:    "an administrator wants it to be replaced",
 	MemoryRecycle:     "it holds as much memory as memory-recycle allows",
 	IdleTimeout:       "it had no request for idle-timeout, and its group can do without it",
+	BadDeployment:     "it can't load what the process before it serves",
 }

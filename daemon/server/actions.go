@@ -47,3 +47,15 @@ func (p *process) interrupt(a life.Action) {
 		}
 	}()
 }
+
+// keep goes on with the code that is loaded.
+func (m *monitor) keep(order daemon.Order) {
+	culprit, version := "", interp.Version{}
+	if order.Culprit != nil {
+		culprit, version = string(order.Culprit.Script), interp.Version(order.Culprit.Version)
+	}
+	interp.Hold(culprit, version)
+	m.process.tell(daemon.Notice{Kind: daemon.Kept, Number: order.Number})
+	m.process.logf(levelInfo, "goes on with the code that it has")
+	m.carryOut(m.machine.Kept(order.Reason != ""))
+}

@@ -104,6 +104,10 @@ func (m *monitor) readOrders() {
 	switch {
 	case err == nil && order.Kind == daemon.Retire:
 		m.carryOut(m.machine.RetireNow(life.Reason(order.Reason), now()))
+	case err == nil && order.Kind == daemon.Reply:
+		m.process.questions.answer(order)
+	case err == nil && order.Kind == daemon.Keep:
+		m.keep(order)
 	case err == nil && order.Kind == daemon.Stop:
 		m.happened(life.StopAsked)
 	default:
@@ -118,7 +122,13 @@ func (m *monitor) readEvents() {
 	if m.process.done.Load() {
 		m.happened(life.ScriptsDone)
 	}
+	if m.process.failed.Load() {
+		m.happened(life.LoadFailed)
+	}
 	events := takeEvents()
+	if events&eventLoaded != 0 {
+		m.process.tellLoaded()
+	}
 	for _, e := range []struct {
 		bit   int
 		event life.Event

@@ -28,6 +28,7 @@ type process struct {
 
 	stopping atomic.Bool   // no further scripts, no request threads
 	done     atomic.Bool   // a process that only runs scripts has run them
+	failed   atomic.Bool   // what its predecessor serves can't be loaded
 	started  chan struct{} // closed when the first thread has done its part
 
 	mainThread chan func()         // what the first thread, Python's main thread, does then; see onMainThread
@@ -38,6 +39,11 @@ type process struct {
 	serving bool       // request threads run
 	retired bool
 	service bool // SIGTERM ends the script that runs
+
+	questions questions
+
+	telling sync.Mutex // guards what follows, and the order of such notices
+	told    int        // of the applications, to the supervisor
 }
 
 func newProcess(a daemon.Assignment, config *directives.Config) *process {
@@ -57,15 +63,25 @@ func (p *process) logf(level int, format string, args ...any) {
 	logAt(level, "%s %s", p.name(), fmt.Sprintf(format, args...))
 }
 
-// notify never waits: a supervisor that does not read its messages must not keep a process from ending.
 func (p *process) notify(kind daemon.NoticeKind, reason life.Reason) {
-	packet, err := daemon.EncodeMessage(daemon.Notice{Kind: kind, Reason: string(reason)})
+	p.tell(daemon.Notice{Kind: kind, Reason: string(reason)})
+}
+
+// tell never waits: a supervisor that does not read its messages must not keep a process from ending.
+func (p *process) tell(notice daemon.Notice) {
+	packet, err := daemon.EncodeMessage(notice)
 	if err == nil {
 		_, err = unix.SendmsgN(daemon.ControlFD, packet, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	}
 	if err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) { // the supervisor is gone: the monitor knows
-		p.logf(levelWarning, "can't tell the supervisor that it is %s: %v", kind, err)
+		p.logf(levelWarning, "can't tell the supervisor that it is %s: %v", notice.Kind, err)
 	}
+}
+
+// rouse has the monitor look at what the process's other threads have noted.
+func (p *process) rouse() {
+	one := [8]byte{1} // or 1 << 56; what counts is that it is not 0
+	_, _ = unix.Write(p.wake, one[:])
 }
 
 // retire takes the process out of the choice of Apache's children, for good.

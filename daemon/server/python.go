@@ -44,6 +44,9 @@ func (p *process) pythonOptions() interp.Options {
 	if g.PythonHome != "" {
 		o.Home, o.HomeSetting = g.PythonHome, fmt.Sprintf("python-home= of process group '%s'", g.Name)
 	}
+	if g.KeepOldCode && g.Threads > 0 {
+		o.Siblings = p.siblings
+	}
 	if p.mailbox != nil {
 		o.ServerMetrics = func() []byte { return p.mailbox.Ask(metricsPatience) }
 	}
@@ -88,16 +91,6 @@ func positive(numbers ...string) int {
 func version(text string) (v [3]int) {
 	_, _ = fmt.Sscanf(text, "%d.%d.%d", &v[0], &v[1], &v[2])
 	return v
-}
-
-// importScripts loads what the configuration wants loaded before the first request, until the process is told to stop.
-func (p *process) importScripts() {
-	for _, script := range p.scripts() {
-		if p.stopping.Load() {
-			return
-		}
-		interp.ImportScript(script.Path, script.ApplicationGroup, false)
-	}
 }
 
 // scripts are the group's, in the order of the configuration.

@@ -210,6 +210,8 @@ static void *work(void *argument)
 {
     mwd_worker *w = argument;
     atomic_store(&w->watch->python_id, (uint64_t)pthread_self());
+    if (w->number == 0)
+        mwd_run_loads();
     for (;;) {
         struct epoll_event event;
         int n = epoll_wait(server.epoll, &event, 1, -1);
@@ -243,17 +245,12 @@ static const char *start_thread(mwd_worker *w)
     return fits ? "a request thread can't be made" : "the system does not accept this stack-size for a thread";
 }
 
-const char *mwd_server_start(const mwd_server_options *options)
+static mwd_worker *workers;
+
+const char *mwd_server_prepare(const mwd_server_options *options)
 {
     mwd_options = *options;
-    server.epoll = epoll_create1(EPOLL_CLOEXEC);
-    server.stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    struct epoll_event listening = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &mwd_options.listener};
-    struct epoll_event stopping = {.events = EPOLLIN, .data.ptr = &server.stop};
-    if (server.epoll < 0 || server.stop < 0 || epoll_ctl(server.epoll, EPOLL_CTL_ADD, options->listener, &listening) != 0 ||
-        epoll_ctl(server.epoll, EPOLL_CTL_ADD, server.stop, &stopping) != 0)
-        return "epoll is not available";
-    mwd_worker *workers = calloc(options->threads, sizeof *workers);
+    workers = calloc(options->threads, sizeof *workers);
     mwd_this.threads = calloc(options->threads, sizeof *mwd_this.threads);
     if (!workers || !mwd_this.threads)
         return "out of memory";
@@ -261,6 +258,21 @@ const char *mwd_server_start(const mwd_server_options *options)
         workers[i].number = i;
         workers[i].watch = &mwd_this.threads[i];
         pthread_mutex_init(&workers[i].sending, NULL);
+    }
+    return start_thread(&workers[0]);
+}
+
+const char *mwd_server_start(void)
+{
+    server.epoll = epoll_create1(EPOLL_CLOEXEC);
+    server.stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event listening = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &mwd_options.listener};
+    struct epoll_event stopping = {.events = EPOLLIN, .data.ptr = &server.stop};
+    if (server.epoll < 0 || server.stop < 0 || epoll_ctl(server.epoll, EPOLL_CTL_ADD, mwd_options.listener, &listening) != 0 ||
+        epoll_ctl(server.epoll, EPOLL_CTL_ADD, server.stop, &stopping) != 0)
+        return "epoll is not available";
+    mwd_end_loads();
+    for (unsigned i = 1; i < mwd_options.threads; i++) {
         const char *failure = start_thread(&workers[i]);
         if (failure)
             return failure;

@@ -45,6 +45,7 @@ enum {
     MWD_EVENT_SCRIPT_CHANGED = 2,   /* a request found its script changed, and was sent back */
     MWD_EVENT_FINISHED = 8,         /* a request has ended; only while `report_end` is set */
     MWD_EVENT_FIRST = 16,           /* the first request is there */
+    MWD_EVENT_LOADED = 32,          /* mw_applications() has grown */
 };
 typedef struct mwd_state {
     _Atomic uint32_t events;        /* MWD_EVENT_*, cleared by Go */
@@ -56,8 +57,17 @@ typedef struct mwd_state {
 } mwd_state;
 extern mwd_state mwd_this;
 
-/* Starts the request threads. NULL, or a static text that says what failed. */
-const char *mwd_server_start(const mwd_server_options *options);
+/* Starts the first request thread, which can load applications from then on. NULL, or a static text that says what failed. */
+const char *mwd_server_prepare(const mwd_server_options *options);
+/* load.c. mw_load_application() on the first request thread; returns when that is done. From one thread, between prepare and start. */
+typedef struct mwd_load {
+    const char *script, *group, *callable;
+    bool quiet;
+    char *failure; /* what it returns, the caller's */
+} mwd_load;
+void mwd_load_on_request_thread(mwd_load *load);
+/* Starts the other request threads, and has all wait for requests. NULL, or a static text that says what failed. */
+const char *mwd_server_start(void);
 /* No further requests: closes the listener and idle connections, and lets each thread end when it is done with its request. Does not wait. */
 void mwd_server_stop(void);
 /* Request threads that have not ended. */

@@ -27,8 +27,7 @@ func (p *process) runService() {
 // scriptsDone has the monitor end the process.
 func (p *process) scriptsDone() {
 	p.done.Store(true)
-	one := [8]byte{1} // or 1 << 56; what counts is that it is not 0
-	_, _ = unix.Write(p.wake, one[:])
+	p.rouse()
 }
 
 // endService ends the script that runs: Python's handler, on the main thread, raises SystemExit.

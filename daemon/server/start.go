@@ -58,8 +58,13 @@ func Run() int {
 		p.runService()
 	} else {
 		go p.publishSignals()
-		p.importScripts()
-		p.serve()
+		if err := p.prepareThreads(); err != nil {
+			p.cannotServe(err)
+		}
+		if p.preload() {
+			p.serve()
+		}
+		close(p.started)
 	}
 	for work := range p.mainThread { // the monitor ends the process
 		work()
@@ -98,7 +103,7 @@ func begin() (*process, error) {
 }
 
 func readAssignment(fd int) (daemon.Assignment, error) {
-	packet := make([]byte, daemon.MaxMessage)
+	packet := make([]byte, daemon.MaxAssignment)
 	n, err := readPacket(fd, packet)
 	if err != nil {
 		return daemon.Assignment{}, fmt.Errorf("read who it is: %w", err)

@@ -28,6 +28,7 @@ static char *mwd_uri_of(int i) { return mwd_this.threads[i].uri; }
 static uint32_t mwd_take_events(int unused) { (void)unused; return atomic_exchange(&mwd_this.events, 0); }
 static int mwd_report_ends(int on) { atomic_store(&mwd_this.report_end, (uint32_t)on); return on; }
 static int64_t mwd_active(int unused) { (void)unused; return atomic_load(&mwd_this.active); }
+static const char *mwd_start(int unused) { (void)unused; return mwd_server_start(); }
 static int mwd_stop(int unused) { (void)unused; mwd_server_stop(); return 0; }
 static uint64_t mwd_started(int unused) { (void)unused; return atomic_load(&mwd_this.started); }
 */
@@ -49,21 +50,24 @@ import (
 
 // serve starts the request threads and tells everybody, unless the process is to stop.
 func (p *process) serve() {
-	defer close(p.started)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stopping.Load() {
 		return
 	}
-	if err := p.startThreads(); err != nil {
-		logAt(levelAlert, "WSGI0022: %s can't serve requests, and ends: %v", p.name(), err)
-		os.Exit(exitFailed)
+	if failure := C.mwd_start(0); failure != nil {
+		p.cannotServe(errors.New(C.GoString(failure)))
 	}
 	p.serving = true
 	p.ready(p.group.Threads)
 	if p.group.DeadlockTimeout > 0 {
 		go probing.run(p.group.DeadlockTimeout)
 	}
+}
+
+func (p *process) cannotServe(err error) {
+	logAt(levelAlert, "WSGI0022: %s can't serve requests, and ends: %v", p.name(), err)
+	os.Exit(exitFailed)
 }
 
 // ready says on the board and to the supervisor that so many requests can be taken. p.mu is held.
@@ -78,7 +82,8 @@ func (p *process) ready(permits int) {
 	p.logf(levelInfo, "is ready, with %d request threads", permits)
 }
 
-func (p *process) startThreads() error {
+// prepareThreads starts the first request thread, for what is to be loaded before there are requests.
+func (p *process) prepareThreads() error {
 	if err := unix.SetNonblock(daemon.ListenerFD, true); err != nil {
 		return fmt.Errorf("its socket: %w", err)
 	}
@@ -94,7 +99,7 @@ func (p *process) startThreads() error {
 	if g.Chroot != "" {
 		o.chroot = C.CString(g.Chroot)
 	}
-	if failure := C.mwd_server_start(o); failure != nil {
+	if failure := C.mwd_server_prepare(o); failure != nil {
 		return errors.New(C.GoString(failure))
 	}
 	return nil
@@ -200,4 +205,5 @@ const (
 	eventRequestsDone  = C.MWD_EVENT_MAXIMUM_REQUESTS
 	eventScriptChanged = C.MWD_EVENT_SCRIPT_CHANGED
 	eventFirstRequest  = C.MWD_EVENT_FIRST
+	eventLoaded        = C.MWD_EVENT_LOADED
 )

@@ -334,10 +334,11 @@ bool mwd_finish(mwd_exchange *x, int outcome)
 {
     mwd_buffer *out = &x->worker->out;
     bool headers_fit = close_start(x);
-    if (outcome <= 0 && outcome != MW_AGAIN && (!headers_fit || !x->begun))
+    bool again = outcome == MW_AGAIN || outcome == MW_ELSEWHERE;
+    if (outcome <= 0 && !again && (!headers_fit || !x->begun))
         outcome = 500;
-    if (outcome == MW_AGAIN) {
-        add_header(x, MWD_AGAIN, 0, 0);
+    if (again) {
+        add_header(x, MWD_AGAIN, outcome == MW_ELSEWHERE ? MWD_ELSEWHERE : 0, 0);
     } else if (outcome == MW_CUT || outcome > 0) {
         add_header(x, outcome == MW_CUT ? MWD_ABORT : MWD_FAIL, 0, 2);
         unsigned char *status = mwd_grow(out, 2);

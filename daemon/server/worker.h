@@ -55,6 +55,10 @@ void mwd_say(int level, const char *format, ...) __attribute__((format(printf, 2
 /* Lets one request that waits for a process of the group look again, if there is one. */
 void mwd_wake_one(mwd_queue *queue);
 
+/* load.c. What the first request thread does until the process is ready, and the end of that. */
+void mwd_run_loads(void);
+void mwd_end_loads(void);
+
 /* request.c. Runs the request whose REQUEST frame has this payload, which stays until the end. False: the connection is to be closed. */
 bool mwd_serve_request(mwd_worker *worker, mwd_connection *connection, unsigned char *payload, size_t n);
 

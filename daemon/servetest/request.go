@@ -12,9 +12,10 @@ import (
 
 // A Reply is what a process answered.
 type Reply struct {
-	Last   daemon.Type // the frame that ended it
-	Status int
-	Body   string
+	Last      daemon.Type // the frame that ended it
+	Status    int
+	Body      string
+	Elsewhere bool // of Again
 }
 
 // A Call is a request that was sent.
@@ -62,7 +63,7 @@ func (c *Call) Reply() (r Reply, err error) {
 		if _, err := io.ReadFull(c.conn, payload); err != nil {
 			return r, fmt.Errorf("the answer was cut: %w", err)
 		}
-		r.Last = h.Type
+		r.Last, r.Elsewhere = h.Type, h.Flags&daemon.FlagElsewhere != 0
 		switch h.Type {
 		case daemon.Start:
 			answer, err := daemon.ParseStart(payload)

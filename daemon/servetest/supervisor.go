@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,6 +30,9 @@ type Process struct {
 	ended   chan struct{}
 	state   *os.ProcessState
 	notices chan daemon.Notice
+	loads   chan daemon.Notice // of what it loads
+	preload *daemon.Preload
+	reply   atomic.Pointer[daemon.Order] // to its questions; nil: it is alone
 	log     lockedBuffer
 }
 
@@ -57,12 +61,17 @@ type Line struct{ Directive, Arguments string }
 
 // Start starts a process of the first group of the configuration. As root it becomes the user nobody, unless the facts say otherwise.
 func Start(program, dir string, facts map[string]string, lines ...Line) (*Process, error) {
+	return StartSuccessor(program, dir, facts, nil, lines...)
+}
+
+// StartSuccessor starts one that loads something before it is ready.
+func StartSuccessor(program, dir string, facts map[string]string, preload *daemon.Preload, lines ...Line) (*Process, error) {
 	recording := record(facts, lines)
 	config, err := directives.Compile(recording)
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{Socket: filepath.Join(dir, "socket"), ended: make(chan struct{}), notices: make(chan daemon.Notice, 16)}
+	p := &Process{Socket: filepath.Join(dir, "socket"), ended: make(chan struct{}), notices: make(chan daemon.Notice, 16), loads: make(chan daemon.Notice, 256), preload: preload}
 	recorded, err := memoryFile("recording", recording.Encode())
 	if err != nil {
 		return nil, err
@@ -154,7 +163,7 @@ func (p *Process) execute(program string, board, listener, recorded *os.File) er
 		close(p.ended)
 	}()
 	go p.readNotices()
-	return p.send(daemon.Assignment{Group: 0, Slot: 0, Serial: serial})
+	return p.send(daemon.Assignment{Group: 0, Slot: 0, Serial: serial, Preload: p.preload})
 }
 
 func (p *Process) send(message any) error {
@@ -172,10 +181,47 @@ func (p *Process) readNotices() {
 		if err != nil {
 			return
 		}
-		if notice, err := daemon.DecodeMessage[daemon.Notice](packet[:n]); err == nil {
+		notice, err := daemon.DecodeMessage[daemon.Notice](packet[:n])
+		switch {
+		case err != nil:
+		case notice.Kind == daemon.Question:
+			reply := daemon.Order{}
+			if known := p.reply.Load(); known != nil {
+				reply = *known
+			}
+			reply.Kind, reply.Number = daemon.Reply, notice.Number
+			_ = p.send(reply)
+		case notice.Kind == daemon.Loading || notice.Kind == daemon.Loaded:
+			p.loads <- notice
+		default:
 			p.notices <- notice
 		}
 	}
+}
+
+// Siblings says what the process learns of other processes when it asks.
+func (p *Process) Siblings(have, same, bad bool) {
+	p.reply.Store(&daemon.Order{Have: have, Same: same, Bad: bad})
+}
+
+// Next waits for the next notice that is not about loading.
+func (p *Process) Next() (daemon.Notice, error) { return p.next(p.notices) }
+
+// NextLoad waits for the next notice that is.
+func (p *Process) NextLoad() (daemon.Notice, error) { return p.next(p.loads) }
+
+func (p *Process) next(from chan daemon.Notice) (daemon.Notice, error) {
+	select {
+	case n := <-from:
+		return n, nil
+	case <-time.After(patience):
+		return daemon.Notice{}, fmt.Errorf("no notice\n%s", p.log.String())
+	}
+}
+
+// Keep orders the process to keep its code.
+func (p *Process) Keep(culprit *daemon.Load, stillDue string, number uint32) error {
+	return p.send(daemon.Order{Kind: daemon.Keep, Culprit: culprit, Reason: stillDue, Number: number})
 }
 
 // Order gives the process an order.

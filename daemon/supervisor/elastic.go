@@ -146,7 +146,7 @@ func (g *group) starting() int {
 // shrink retires processes that have had nothing to do for long enough. Apache's children prefer slots in front, so those behind go first.
 func (g *group) shrink() {
 	limit := g.config.IdleTimeout
-	if limit == 0 {
+	if limit == 0 || g.deployment.culprit != nil { // who has the old code is needed
 		return
 	}
 	for i := len(g.members) - 1; i >= 0 && g.surplus() > 0; i-- {
@@ -203,7 +203,7 @@ func (g *group) nextLook() (at time.Time) {
 	if again := g.startsAgain(); again.After(now) {
 		sooner(again)
 	}
-	if limit := g.config.IdleTimeout; limit > 0 && g.surplus() > 0 {
+	if limit := g.config.IdleTimeout; limit > 0 && g.surplus() > 0 && g.deployment.culprit == nil {
 		for _, m := range g.members {
 			if m != nil && m.dispensable() {
 				sooner(now.Add(limit / restLooks))

@@ -38,10 +38,13 @@ type actor struct {
 	stage  *stage
 	serial uint32
 	slot   int
+	plan   *daemon.Preload
 	report func(event)
 	mu     sync.Mutex
 	orders []daemon.Order
-	killed bool
+	// Of the kinds Keep and Reply: they change nothing about who is to go.
+	keeps, replies []daemon.Order
+	killed         bool
 
 	ready, ending bool // it said so; the test's own
 }
@@ -67,7 +70,7 @@ func (l *lockedBuffer) String() string {
 func play(t *testing.T, processes int, change func(*stage, *directives.DaemonGroup), test func(*stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		config := &directives.DaemonGroup{Name: "a", Processes: processes, Threads: 15, ShutdownTimeout: 5 * time.Second, GracefulTimeout: 15 * time.Second}
+		config := &directives.DaemonGroup{Name: "a", Processes: processes, Threads: 15, ShutdownTimeout: 5 * time.Second, GracefulTimeout: 15 * time.Second, KeepOldCode: true}
 		s := &stage{t: t, text: &lockedBuffer{}, over: make(chan struct{})}
 		if change != nil {
 			change(s, config)
@@ -119,7 +122,7 @@ func (s *stage) start(a daemon.Assignment, report func(event)) (process, error) 
 	if s.refuse != nil {
 		return nil, s.refuse
 	}
-	p := &actor{stage: s, serial: a.Serial, slot: a.Slot, report: report}
+	p := &actor{stage: s, serial: a.Serial, slot: a.Slot, plan: a.Preload, report: report}
 	s.started = append(s.started, p)
 	return p, nil
 }
@@ -210,7 +213,14 @@ func (a *actor) pid() int { return 1000 + int(a.serial) }
 func (a *actor) order(o daemon.Order) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.orders = append(a.orders, o)
+	switch o.Kind {
+	case daemon.Keep:
+		a.keeps = append(a.keeps, o)
+	case daemon.Reply:
+		a.replies = append(a.replies, o)
+	default:
+		a.orders = append(a.orders, o)
+	}
 }
 
 func (a *actor) kill() {

@@ -26,5 +26,7 @@ const (
 	codeStaleSocket   = 65
 	codeProcessFailed = 303
 	codeOverdue       = 304
+	codeNotLoaded     = 307
+	codeLate          = 308
 	codeNoOffice      = 320
 )

@@ -13,6 +13,8 @@ import (
 func (g *group) reconcile() {
 	g.killOverdue()
 	g.advanceRolls()
+	g.lateSuccessors()
+	g.lift()
 	if !g.stopping {
 		g.resize()
 		// Places without a process first: slots may be short while many processes take long to end.
@@ -60,8 +62,12 @@ func (g *group) alarm() <-chan time.Time {
 	}
 	for i := range g.places {
 		// Without a free slot, a process has to end first, and that is an event.
-		if p := &g.places[i]; !g.stopping && (p.lacks() || p.wantsSuccessor()) && slices.Contains(g.members, nil) {
-			sooner(p.retry.before)
+		p := &g.places[i]
+		if !g.stopping && (p.lacks() || p.wantsSuccessor()) && slices.Contains(g.members, nil) && !g.waitsForFirst(p) {
+			sooner(p.backOff().before)
+		}
+		if s := p.successor; s != nil && s.ready.IsZero() && !s.late {
+			sooner(s.started.Add(lateAfter))
 		}
 	}
 	if g.config.Elastic() && !g.stopping {
@@ -76,18 +82,19 @@ func (g *group) alarm() <-chan time.Time {
 // fill starts a process for a place, unless it is too early or there is no slot.
 func (g *group) fill(p *place) error {
 	slot := slices.Index(g.members, nil)
-	if slot < 0 || time.Now().Before(p.retry.before) {
+	if slot < 0 || time.Now().Before(p.backOff().before) || g.waitsForFirst(p) {
 		return nil
 	}
 	g.serial++
-	m := &member{serial: g.serial, slot: slot, started: time.Now(), place: p}
+	plan := g.preload(p)
+	m := &member{serial: g.serial, slot: slot, started: time.Now(), place: p, strict: plan != nil && plan.Strict}
 	m.rest.served = g.board.Served(g.slot(m))
 	g.board.SetSlot(g.slot(m), daemon.SlotWord{Serial: m.serial, State: daemon.SlotStarting}, 0, g.config.Threads)
-	started, err := g.starter.start(daemon.Assignment{Group: g.number, Slot: g.slot(m), Serial: m.serial}, func(e event) { g.events <- e })
+	started, err := g.starter.start(daemon.Assignment{Group: g.number, Slot: g.slot(m), Serial: m.serial, Preload: plan}, func(e event) { g.events <- e })
 	if err != nil {
 		g.board.SetSlot(g.slot(m), daemon.SlotWord{Serial: m.serial}, 0, 0)
-		p.retry.failed(time.Now())
-		g.logStart(err, p.retry.delay)
+		p.backOff().failed(time.Now())
+		g.logStart(err, p.backOff().next(time.Now()))
 		return err
 	}
 	m.process = started
@@ -101,10 +108,10 @@ func (g *group) fill(p *place) error {
 	return nil
 }
 
-func (g *group) logStart(err error, wait time.Duration) {
+func (g *group) logStart(err error, next string) {
 	code := codeNoProcess
 	if f := (*fault)(nil); errors.As(err, &f) {
 		code = f.code
 	}
-	g.log.Printf(errorlog.Alert, code, "no process for group '%s': %v; the next attempt is in %s", g.config.Name, err, wait)
+	g.log.Printf(errorlog.Alert, code, "no process for group '%s': %v; %s", g.config.Name, err, next)
 }

@@ -25,12 +25,13 @@ type group struct {
 	starter starter
 	log     *errorlog.Log
 
-	serial   uint32    // of the process that was started last
-	members  []*member // by slot; nil: the slot is free
-	places   []place
-	hopeless tristate // what the board says
-	stopping bool
-	demand   demand // on an elastic group
+	serial     uint32    // of the process that was started last
+	members    []*member // by slot; nil: the slot is free
+	places     []place
+	hopeless   tristate // what the board says
+	deployment deployment
+	stopping   bool
+	demand     demand // on an elastic group
 
 	rolls    []*roll
 	restarts map[string]int // processes that have ended, by reason
@@ -133,6 +134,16 @@ func (g *group) handle(e event) {
 		g.due(m, e.notice.Reason)
 	case e.notice.Kind == daemon.Ending:
 		g.ending(m, e.notice.Reason)
+	case e.notice.Kind == daemon.Loading:
+		m.loading = e.notice.Load
+	case e.notice.Kind == daemon.Loaded && e.notice.Load != nil:
+		m.loaded(*e.notice.Load)
+	case e.notice.Kind == daemon.Question && e.notice.Load != nil:
+		g.answer(m, e.notice)
+	case e.notice.Kind == daemon.Failed:
+		g.cannotLoad(m, e.notice.Load, e.notice.Reason)
+	case e.notice.Kind == daemon.Kept:
+		g.kept(m, e.notice.Number)
 	}
 }
 

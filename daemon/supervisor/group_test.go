@@ -429,7 +429,7 @@ func TestAGroupSurvivesAnySequenceOfEvents(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			for range 200 {
 				p := s.process(random.IntN(len(s.processes())))
-				switch action := random.IntN(12); {
+				switch action := random.IntN(16); {
 				case s.gone(p):
 				case action < 4:
 					p.say(daemon.Ready, "")
@@ -441,6 +441,12 @@ func TestAGroupSurvivesAnySequenceOfEvents(t *testing.T) {
 					p.say("nonsense", "")
 				case action < 10:
 					p.exit(random.IntN(2))
+				case action < 12:
+					p.tell(daemon.Notice{Kind: daemon.Loading, Load: load("/a", int64(random.IntN(3)))})
+				case action < 13:
+					p.tell(daemon.Notice{Kind: daemon.Failed, Load: load("/a", int64(random.IntN(3)))})
+				case action < 14:
+					p.tell(daemon.Notice{Kind: daemon.Kept, Number: uint32(random.IntN(20))})
 				default:
 					p.die(syscall.SIGKILL)
 				}

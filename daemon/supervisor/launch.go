@@ -55,7 +55,7 @@ func (l *launcher) start(a daemon.Assignment, report func(event)) (process, erro
 
 // spawn executes the program and tells it who it is.
 func (l *launcher) spawn(a daemon.Assignment, listener int) (*child, error) {
-	message, err := daemon.EncodeMessage(a)
+	message, err := daemon.EncodeAssignment(a)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (g *group) ready(m *member) {
 		return
 	}
 	p := m.place
-	m.ready = time.Now()
+	m.ready, m.loading = time.Now(), nil
 	m.rest.since = m.ready
 	p.retry.proven = m.ready
 	if m == p.current {
@@ -28,6 +28,8 @@ func (g *group) ready(m *member) {
 	}
 	old := p.current
 	g.log.Printf(errorlog.Info, 0, "%s is ready and replaces process %d", g.name(m), old.process.pid())
+	g.deployment.tookOver(m)
+	p.succession = backOff{}
 	p.vacate(old)
 	g.retire(old)
 }
@@ -44,10 +46,16 @@ func (g *group) retire(m *member) {
 
 // due notes that a process wants to be replaced.
 func (g *group) due(m *member, reason string) {
-	if m.place == nil || m.due != "" || m.shutting {
+	if m.place == nil || m.shutting {
 		return
 	}
-	if m.due = reason; reason == "" {
+	if reason == scriptReload && m == m.place.current {
+		g.changedAgain(m)
+	}
+	if m.due != "" {
+		return
+	}
+	if m.due, m.dueAt = reason, time.Now(); reason == "" {
 		m.due = "unknown"
 	}
 	g.log.Printf(errorlog.Info, 0, "%s is to be replaced: %s", g.name(m), m.due)
@@ -78,22 +86,30 @@ func (g *group) ended(m *member, e ending) {
 	g.members[m.slot] = nil
 	g.restarts[m.why(e)]++
 	g.board.SetSlot(g.slot(m), daemon.SlotWord{Serial: m.serial}, 0, 0)
-	var wait time.Duration
+	next := ""
 	if p := m.place; p != nil {
+		isSuccessor := m == p.successor
 		g.leave(m, e.ordinary())
-		wait = time.Until(p.retry.before)
+		next = p.backOff().next(time.Now())
+		if isSuccessor && m.ready.IsZero() {
+			g.successorFailed(p, m, m.loading, "it "+e.String()+m.whileLoading())
+		}
 	}
-	g.logEnd(m, e, wait)
+	g.logEnd(m, e, next)
 }
 
 // leave makes the place of a process free that nobody told to go, and says when the place may be filled again.
 func (g *group) leave(m *member, ordinary bool) {
 	now, p := time.Now(), m.place
+	isSuccessor := m == p.successor
 	p.vacate(m)
 	p.wanted = p.current != nil || g.surplus() <= 0 // of an elastic group: it comes back when there is work for it
 	switch {
 	case g.service():
 		p.retry.returned(now, now.Sub(m.started), ordinary)
+	case m.ready.IsZero() && isSuccessor:
+		p.succession.failed(now)
+	case m.gaveUp && m.strict: // without a predecessor: the next one serves what there is
 	case m.ready.IsZero(), !m.shutting && now.Sub(m.ready) < provenAfter: // one that says that it ends was able to start
 		p.retry.failed(now)
 	}
@@ -133,23 +149,23 @@ func (g *group) killOverdue() {
 	}
 }
 
-// logEnd says how a process ended. wait is how long its place stays empty.
-func (g *group) logEnd(m *member, e ending, wait time.Duration) {
+// logEnd says how a process ended, and when the next one starts.
+func (g *group) logEnd(m *member, e ending, next string) {
 	text := fmt.Sprintf("%s %s", g.name(m), e)
 	switch {
 	case m.reason != "":
 		text += " (" + m.reason + ")"
 	case m.ready.IsZero() && !g.service():
-		text += " before it was ready"
+		text += " before it was ready" + m.whileLoading()
 	}
 	if e.status.Signaled() && e.status.Signal() == syscall.SIGKILL && !m.killed {
 		text += ": not by its supervisor, so by the kernel (out of memory, a hard limit) or by somebody"
 	}
-	if wait > 0 {
-		text += fmt.Sprintf("; the next one starts in %s", wait.Round(time.Second))
+	if next != "" {
+		text += "; " + next
 	}
 	switch {
-	case e.ordinary(), m.killed:
+	case e.ordinary(), m.killed, m.gaveUp, m.repeated:
 		g.log.Printf(errorlog.Info, 0, "%s", text)
 	default:
 		g.log.Printf(errorlog.Error, codeProcessFailed, "%s", text)

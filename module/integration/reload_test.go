@@ -64,8 +64,12 @@ func TestTouchedScriptIsReloadedBeforeTheNextRequest(t *testing.T) {
 		expectBody(t, s, "/", "microsecond 2")
 
 		rewrite(t, s, "app.wsgi", "x = (\n", start.Add(time.Hour))
-		if r := s.Get(t, "/"); r.Status != 500 {
-			t.Errorf("a broken script answers %d", r.Status)
+		want := 500
+		if len(s.DaemonProcesses()) > 0 {
+			want = 200 // the old code, see daemon_deploy_test.go
+		}
+		if r := s.Get(t, "/"); r.Status != want {
+			t.Errorf("a broken script answers %d, want %d", r.Status, want)
 		}
 		rewrite(t, s, "app.wsgi", scriptText("mended"), start.Add(2*time.Hour))
 		expectBody(t, s, "/", "mended 1")

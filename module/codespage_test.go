@@ -69,7 +69,7 @@ func TestPageOfCodesHasEveryCodeAndNoOther(t *testing.T) {
 }
 
 func TestPageOfCodesSaysWhatClientsGet(t *testing.T) {
-	levels := []string{"alert", "crit", "error", "warn"}
+	levels := []string{"alert", "crit", "error", "warn", "info"}
 	for n, row := range readCodesPage(t) {
 		for level := range strings.SplitSeq(row.level, ", ") {
 			if !slices.Contains(levels, level) {

@@ -42,6 +42,15 @@ func Stacks() string {
 	return C.GoString(text)
 }
 
+// PrepareDump has DumpStacks write to a descriptor. False: this Python can't.
+func PrepareDump(fd int) bool {
+	defer onThread()()
+	return bool(C.mw_stacks_prepare(C.int(fd)))
+}
+
+// DumpStacks is like Stacks, for a process whose lock is stuck and that is about to end: it waits for nothing.
+func DumpStacks() bool { return bool(C.mw_stacks_dump()) }
+
 // onThread keeps the goroutine on its thread: Python keeps states by thread, and deletes them when the thread ends.
 func onThread() (release func()) {
 	runtime.LockOSThread()

@@ -42,6 +42,7 @@ func (p *process) interrupt(a life.Action) {
 	}
 	p.logf(levelInfo, "%s: %s in application group '%s', thread %d", a.Text, uri, victim.ApplicationGroup, victim.PythonID)
 	go func() {
+		p.logVictim()
 		if interp.Interrupt(victim) {
 			p.logf(levelInfo, "raised mod_wsgi.RequestTimeout in thread %d", victim.PythonID)
 		}

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE = 1000 /* ms between the end of a connection and what the supervisor makes of it */ };
+enum { PATIENCE = 2000 /* ms between the end of a connection and what the supervisor makes of it */ };
 
 /* False while the supervisor writes. */
 static bool copy(mwd_fate *from, uint32_t serial, mwd_known_fate *to)

@@ -11,7 +11,7 @@ typedef struct mwd_known_fate {
     int64_t value;
 } mwd_known_fate;
 
-/* Of the process of a claim. ended: it seems to have; waits for a second at most until the supervisor says how. */
+/* Of the process of a claim. ended: it seems to have; waits for two seconds at most until the supervisor says how. */
 void mwd_learn_fate(const mwd_group *group, const mwd_claim *claim, bool ended, mwd_known_fate *known);
 /* Why there is no process. */
 void mwd_learn_trouble(const mwd_group *group, mwd_known_fate *known);

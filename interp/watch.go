@@ -19,13 +19,13 @@ type Victim struct {
 	Number           uint64         // what is counted there while this one runs
 }
 
-// Interrupt raises mod_wsgi.RequestTimeout in a request, at its thread's next bytecode, and logs what the thread does. It may wait for the
+// Interrupt raises mod_wsgi.RequestTimeout in a request, at its thread's next bytecode; tell logs what the thread does. It may wait for the
 // interpreter's GIL for ever. False: it was over.
-func Interrupt(v Victim) bool {
+func Interrupt(v Victim, tell bool) bool {
 	defer onThread()()
 	group := C.CString(v.ApplicationGroup)
 	defer C.free(unsafe.Pointer(group))
-	return bool(C.mw_interrupt(group, C.ulong(v.PythonID), (*C.mw_counter)(v.Request), C.uint64_t(v.Number)))
+	return bool(C.mw_interrupt(group, C.ulong(v.PythonID), (*C.mw_counter)(v.Request), C.uint64_t(v.Number), C.bool(tell)))
 }
 
 // Probe takes the main interpreter's GIL and lets go of it. How long that takes tells whether it is stuck. False where Python does not run.

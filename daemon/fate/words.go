@@ -134,6 +134,10 @@ func Reason(reason life.Reason, g *directives.DaemonGroup) string {
 		return fmt.Sprintf("nothing happened in it for inactivity-timeout=%d", seconds(g.InactivityTimeout))
 	case life.StartupTimeout:
 		return fmt.Sprintf("it loaded no script within startup-timeout=%d after its first request", seconds(g.StartupTimeout))
+	case life.MemoryRecycle:
+		return fmt.Sprintf("it held as much memory as memory-recycle=%d allows", g.MemoryRecycle)
+	case life.IdleTimeout:
+		return fmt.Sprintf("it had no request for idle-timeout=%d, and its group could do without it", seconds(g.IdleTimeout))
 	}
 	return reason.Text()
 }

@@ -45,7 +45,7 @@ func TestStacksAreAskedForWhereALimitStruckARequest(t *testing.T) {
 
 func TestReasonsKeepTheirNumbers(t *testing.T) {
 	for i, reason := range []Reason{"", MaximumRequests, RestartInterval, CPUTimeLimit, EvictionSignal, GracefulSignal, RequestTimeout, DeadlockTimeout,
-		InactivityTimeout, StartupTimeout, ScriptReload, ShutdownSignal} {
+		InactivityTimeout, StartupTimeout, ScriptReload, ShutdownSignal, RestartCommand, MemoryRecycle, IdleTimeout} {
 		if reason.Number() != i || ReasonOf(i) != reason {
 			t.Errorf("%q has the number %d, and %d means %q", reason, reason.Number(), i, ReasonOf(i))
 		}

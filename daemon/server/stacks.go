@@ -12,6 +12,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,8 +21,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"modwsgi/daemon/fate"
-	"modwsgi/daemon/life"
 	"modwsgi/interp"
 )
 
@@ -39,12 +38,13 @@ type stacks struct {
 	dumped chan struct{} // a dump without a lock is in the log completely; nil where that is not possible
 }
 
-// logStacks tells the log, once, where Python's threads are, and why that is of interest. It waits for a while only: the interpreter may be stuck.
-func (p *process) logStacks(why string) {
+// logStacks tells the log where Python's threads are, and why that is of interest. It waits for a while only: the interpreter may be stuck. False:
+// the log has just been told.
+func (p *process) logStacks(why string) bool {
 	p.stacks.mu.Lock()
 	defer p.stacks.mu.Unlock()
 	if !p.stacks.logged.IsZero() && time.Since(p.stacks.logged) < stacksPause {
-		return
+		return false
 	}
 	p.stacks.logged = time.Now()
 	text := make(chan string, 1)
@@ -58,6 +58,7 @@ func (p *process) logStacks(why string) {
 	case <-time.After(stacksPatience):
 		p.dumpStacks(why)
 	}
+	return true
 }
 
 const stacksPatience = 500 * time.Millisecond
@@ -100,11 +101,13 @@ func (p *process) prepareDumps() {
 // readDumps logs what is written by mw_stacks_dump, and what crash.c puts around it.
 func (p *process) readDumps(pipe *os.File) {
 	lines := bufio.NewScanner(pipe)
+	var held heldHeadings
 	for lines.Scan() {
 		line := lines.Text()
 		number, crashed := strings.CutPrefix(line, C.MWD_CRASH_BEGIN)
 		switch {
 		case line == C.MWD_CRASH_END:
+			held = nil
 			C.mwd_told(0)
 			select {
 			case p.stacks.dumped <- struct{}{}:
@@ -113,10 +116,34 @@ func (p *process) readDumps(pipe *os.File) {
 		case crashed:
 			n, _ := strconv.Atoi(number)
 			logAt(levelWarning, "WSGI%04d: %s is ended by %s; where its Python threads are:", codeStacks, p.name(), unix.SignalName(syscall.Signal(n)))
-		case line != "":
-			logAt(levelWarning, "%s", line)
+		default:
+			for _, line := range held.let(line) {
+				logAt(levelWarning, "%s", line)
+			}
 		}
 	}
+}
+
+// heldHeadings keep back the headings of threads that have no business in Python, as request threads that wait for one.
+type heldHeadings []string
+
+// let takes a line of a dump and says what is to be logged now.
+func (h *heldHeadings) let(line string) []string {
+	switch {
+	case strings.HasPrefix(line, "application group "):
+		*h = heldHeadings{line}
+	case strings.HasPrefix(line, "Thread "):
+		if n := len(*h); n > 0 && strings.HasPrefix((*h)[n-1], "Thread ") {
+			*h = (*h)[:n-1]
+		}
+		*h = append(*h, line)
+	case line == "", strings.TrimSpace(line) == "<no Python frame>":
+	default:
+		now := append(slices.Clone(*h), line)
+		*h = nil
+		return now
+	}
+	return nil
 }
 
 // watchSilence logs stacks when a child of Apache's has given up a request since nothing came of its answer.
@@ -130,6 +157,3 @@ func (p *process) watchSilence() {
 		}
 	}
 }
-
-// logVictim logs stacks because of a request that is to be interrupted.
-func (p *process) logVictim() { p.logStacks(fate.Reason(life.RequestTimeout, p.group)) }

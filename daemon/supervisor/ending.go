@@ -1,8 +1,11 @@
 package supervisor
 
 import (
+	"fmt"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"modwsgi/daemon/fate"
 	"modwsgi/daemon/life"
@@ -49,6 +52,8 @@ func (m *member) why(e ending) string {
 	switch {
 	case m.reason != "":
 		return m.reason
+	case e.killed() && e.means != fate.ByItself:
+		return "out_of_memory"
 	case e.status.Signaled():
 		return unix.SignalName(e.status.Signal())
 	case !e.ordinary():

@@ -10,7 +10,6 @@ import (
 
 // What a request that was lost knows of its process, from the board.
 
-
 func TestALostRequestWaitsForTheFateOfItsProcess(t *testing.T) {
 	for name, c := range map[string]struct {
 		fate, before daemon.Fate

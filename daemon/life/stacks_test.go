@@ -15,9 +15,9 @@ func TestStacksAreAskedForWhereALimitStruckARequest(t *testing.T) {
 		prepare       func(m *Machine)
 		stacks, spent bool
 	}{
-		"deadlock-timeout": {limits: Limits{Deadlock: minute}, view: View{ProbeBegan: at(0)}, stacks: true},
-		"request-timeout":  {limits: Limits{Request: minute}, view: View{Requests: since(0)}, stacks: true},
-		"startup-timeout":  {limits: Limits{Startup: minute}, view: View{Requests: since(0)}, stacks: true},
+		"deadlock-timeout":                         {limits: Limits{Deadlock: minute}, view: View{ProbeBegan: at(0)}, stacks: true},
+		"request-timeout":                          {limits: Limits{Request: minute}, view: View{Requests: since(0)}, stacks: true},
+		"startup-timeout":                          {limits: Limits{Startup: minute}, view: View{Requests: since(0)}, stacks: true},
 		"startup-timeout, every script has failed": {limits: Limits{Startup: minute}},
 		"inactivity-timeout":                       {limits: Limits{Inactivity: minute}, view: View{Loaded: true}},
 		"graceful-timeout": {limits: Limits{Graceful: minute}, view: View{Loaded: true, Requests: since(0)},

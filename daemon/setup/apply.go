@@ -25,7 +25,7 @@ func (p *Plan) Apply() (warnings []*Warning, failure *Failure) {
 	}
 	if p.Dumpable {
 		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
-			warnings = append(warnings, &Warning{61, "allow core dumps (CoreDumpDirectory)", err.Error()})
+			warnings = append(warnings, &Warning{Code: 61, Op: "allow core dumps (CoreDumpDirectory)", Reason: err.Error()})
 		}
 	}
 	if p.Umask >= 0 {

@@ -98,7 +98,9 @@ func TestEveryFailureNamesItsCause(t *testing.T) {
 			victim := waitProcesses(t, s, 1)[0]
 			main := s.Mark()
 			answer := make(chan *apachetest.Response, 1)
-			go func() { answer <- s.Do(t, apachetest.Request{Host: "one.test", Target: c.target, Wait: 40 * time.Second}) }()
+			go func() {
+				answer <- s.Do(t, apachetest.Request{Host: "one.test", Target: c.target, Wait: 40 * time.Second})
+			}()
 			if c.signal != 0 {
 				waitInside(t, s, victim)
 				if err := syscall.Kill(victim, c.signal); err != nil {
@@ -119,7 +121,7 @@ func expectCause(t *testing.T, s *apachetest.Server, c cause, victim int) {
 	t.Helper()
 	log := s.MarkStart("one.log")
 	line := log.Wait(t, "WSGI"+c.code)
-	for _, pattern := range []string{"test'", fmt.Sprintf(`\b%d\b`, victim), c.says, regexp.QuoteMeta(" (GET " + c.target + ")") + `$`, `\[client 127\.0\.0\.1:`} {
+	for _, pattern := range []string{"test'", fmt.Sprintf(`\b%d\b`, victim), c.says, regexp.QuoteMeta(" (GET "+c.target+")") + `$`, `\[client 127\.0\.0\.1:`} {
 		if !regexp.MustCompile(pattern).MatchString(line) {
 			t.Errorf("the line does not say %q: %s", pattern, line)
 		}
@@ -259,7 +261,9 @@ func TestARequestThatWaitsTooLongNamesTheLimit(t *testing.T) {
 	s := causesServer(t, "processes=1 threads=1 queue-timeout=1", apachetest.Config{})
 	gate := makeFIFO(t, s)
 	inside := make(chan *apachetest.Response, 1)
-	go func() { inside <- s.Do(t, apachetest.Request{Host: "one.test", Target: "/hold?" + gate, Wait: 40 * time.Second}) }()
+	go func() {
+		inside <- s.Do(t, apachetest.Request{Host: "one.test", Target: "/hold?" + gate, Wait: 40 * time.Second})
+	}()
 	open := holdGate(t, gate)
 	if r := s.Do(t, apachetest.Request{Host: "one.test", Target: "/pid", Wait: 40 * time.Second}); r.Status != 504 {
 		t.Errorf("the answer:\n%s", r)

@@ -7,6 +7,7 @@
 #define MWD_BOARD_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define MWD_BOARD_MAGIC 0x3142574du /* "MWB1" */
@@ -22,6 +23,17 @@ enum {
     MWD_SLOT_RETIRING = 3, /* finishes what it has */
 };
 
+/* How a process ended, or why none could be started; package daemon/fate gives the numbers a meaning. Written by the supervisor: first serial
+ * 0, then the rest, last the serial. A request that was in the process waits for it (client/fate.c); the processes of the group could write
+ * here too, so that nothing but words may depend on it. */
+typedef struct mwd_fate {
+    _Atomic uint32_t serial; /* of the process; a futex */
+    _Atomic uint32_t pid;
+    _Atomic uint32_t status; /* as waitpid(2) has it */
+    _Atomic uint32_t cause;
+    _Atomic int64_t value;   /* belongs to the cause */
+} mwd_fate;
+
 /* One daemon process. `word` is all that a child looks at: serial << 32 | state << 16 | permits. A permit is the right to send one request: a
  * request thread that nobody else counts on. A child takes one by compare and swap, the process gives it back when it has answered.
  * The serial names the process and its socket; it counts up and never comes back. */
@@ -30,17 +42,26 @@ typedef struct mwd_slot {
     _Atomic uint32_t pid;
     uint32_t threads;
     _Atomic uint32_t served; /* requests; those under WSGIIgnoreActivity don't count. Written by the process */
-    uint32_t reserved[11];
+    _Atomic uint32_t silent; /* requests of this process that a child has given up since nothing came; a futex */
+    mwd_fate fate;           /* of the process that ended last */
+    uint32_t reserved[4];
 } mwd_slot;
+
+enum {
+    MWD_HOPELESS_YET = 1,  /* no process is there or is being started, the supervisor waits before it tries again */
+    MWD_HOPELESS_EVER = 2, /* and it will not try again */
+};
 
 /* What the requests of one process group share. */
 typedef struct mwd_queue {
     _Atomic uint32_t turn;    /* a futex: changes when a permit came back or a process became ready, while somebody waits */
     _Atomic uint32_t waiting; /* requests that wait for a permit */
-    _Atomic uint32_t hopeless; /* 1: no process is there or is being started, the supervisor waits before it tries again */
+    _Atomic uint32_t hopeless; /* MWD_HOPELESS_* */
     _Atomic uint32_t bell;    /* not 0: the supervisor wants to know when a request has to wait (client/bell.h). Another number each time */
     _Atomic uint32_t lifts;    /* counts: who waits for a newer process since before may go to any, there is none with what has changed */
-    uint32_t reserved[11];
+    uint32_t reserved_first;
+    mwd_fate trouble;         /* why the last process did not become ready; serial 0: it did */
+    uint32_t reserved[4];
 } mwd_queue;
 
 /* A group's part of the board: pages of its own. How many slots it has says the configuration. */
@@ -55,6 +76,7 @@ typedef struct mwd_board {
     uint32_t reserved[15];
 } mwd_board;
 
+_Static_assert(sizeof(mwd_fate) == 24 && offsetof(mwd_slot, fate) == 24 && offsetof(mwd_slot, silent) == 20 && offsetof(mwd_queue, trouble) == 24, "fates.go has the same layout");
 _Static_assert(sizeof(mwd_slot) == MWD_LINE && sizeof(mwd_queue) == MWD_LINE && sizeof(mwd_board) == MWD_LINE, "board.go has the same layout");
 
 static inline uint32_t mwd_serial_of(uint64_t word)

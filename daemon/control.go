@@ -56,6 +56,8 @@ const (
 	Ready  NoticeKind = "ready"  // it takes requests
 	Due    NoticeKind = "due"    // it should be replaced, and serves until then
 	Ending NoticeKind = "ending" // it takes no more requests and is about to end
+	Late   NoticeKind = "late"   // shutdown-timeout is over: it ends although something in it still runs
+	Unfit  NoticeKind = "unfit"  // it can't be set up, and ends
 
 	Loading NoticeKind = "loading" // it begins to load what Load says, in advance
 	Loaded  NoticeKind = "loaded"  // it has loaded an application, or found a callable in it
@@ -71,6 +73,8 @@ type Notice struct {
 	Reason string // "script_reload", "maximum_requests"...; "" for Ready
 	Load   *Load  `json:",omitempty"` // of Loading, Loaded, Failed, Question
 	Number uint32 `json:",omitempty"` // of Kept, Question
+	Spent  bool   `json:",omitempty"` // of Ending: graceful-timeout or eviction-timeout is over, and requests are not done
+	Code   int    `json:",omitempty"` // of Unfit: WSGI#### in the log
 }
 
 // MaxMessage is the size of the largest message that is no Assignment, in bytes: the names of files in it can be long.

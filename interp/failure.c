@@ -6,6 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *variable(const mw_call *call, const char *key)
+{
+    for (size_t i = 0; i < call->n_environ; i++)
+        if (strcmp(call->environ[i].key, key) == 0 && call->environ[i].value)
+            return call->environ[i].value;
+    return "";
+}
+
+/* Which request it is: one whose client is gone is in no access log yet. */
+static char *with_request(const mw_call *call, const char *text)
+{
+    enum { MOST = 1024 /* bytes of a URI */ };
+    const char *method = variable(call, "REQUEST_METHOD"), *uri = variable(call, "REQUEST_URI");
+    size_t size = strlen(text) + strlen(method) + strnlen(uri, MOST) + 5;
+    char *record = call->transport && *method ? malloc(size) : NULL;
+    if (record)
+        snprintf(record, size, "%s (%s %.*s)", text, method, MOST, uri);
+    return record;
+}
+
 int mw_fail(const mw_call *call, int code, const char *detail)
 {
     int status = 500;
@@ -17,9 +37,13 @@ int mw_fail(const mw_call *call, int code, const char *detail)
     if (!text)
         snprintf(plain, sizeof plain, "WSGI%04d: %.*s", code, detail ? (int)strcspn(detail, "\n") : 256, detail ? detail : "failed in a forked copy of the process");
     const char *record = text ? text : plain;
+    char *complete = with_request(call, record);
+    if (complete)
+        record = complete;
     call->ops->log(call->transport, MW_LOG_ERR, NULL, record, strlen(record));
     if (call->why)
         snprintf(call->why, call->n_why, "%s", record);
+    free(complete);
     free(text);
     return status;
 }

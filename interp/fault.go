@@ -28,14 +28,26 @@ func (f *Fault) Error() string {
 
 // place names an interpreter as log records do.
 func place(group string, embedded bool) string {
-	where := "a daemon process"
-	if embedded {
-		where = "embedded mode"
-	}
 	if group == "" {
-		return "the main interpreter, " + where
+		return "the main interpreter, " + where(embedded)
 	}
-	return fmt.Sprintf("interpreter '%s', %s", group, where)
+	return fmt.Sprintf("interpreter '%s', %s", group, where(embedded))
+}
+
+// where names this process.
+func where(embedded bool) string {
+	if embedded {
+		return "embedded mode"
+	}
+	return "a daemon process" + process.who
+}
+
+// why repeats the reason for which Python does not run here.
+func why() string {
+	if process.failed == nil {
+		return "; the error log says why where the process began"
+	}
+	return ": " + process.failed.Error()
 }
 
 // Explain words the failures that the gateway's C code meets; detail is what that code knows (an exception's type, a name). A
@@ -67,6 +79,9 @@ func Explain(code int, script, group, detail string, embedded bool) *Fault {
 		f.Op, f.Path, f.Reason = "run the exit functions of "+in, "", detail+" was raised"
 	case 174:
 		f.Op, f.Reason = "finish a request of", detail+" was raised, in "+in
+		if detail == "MemoryError" {
+			f.Reason += process.memoryLimit
+		}
 	case 175:
 		f.Op, f.Reason = "finish a request of", "SystemExit was raised and ignored, in "+in
 	case 188:
@@ -84,7 +99,10 @@ func Explain(code int, script, group, detail string, embedded bool) *Fault {
 	case 194:
 		f.Op, f.Reason = "close the answer of", detail+" was raised when looking up close(), in "+in
 	case 210:
-		f.Op, f.Reason = "run script", "Python did not start in this process; the error log says why where the process began"
+		f.Op, f.Reason = "run script", "Python did not start in this process"+process.who+why()
+	case 316:
+		f.Status = http.StatusGatewayTimeout
+		f.Op, f.Reason = "finish a request of", "it took too long and was interrupted"+process.requestLimit+", in "+in
 	default:
 		f.Op, f.Reason = "run script", fmt.Sprintf("internal error %d: %s", code, detail)
 	}

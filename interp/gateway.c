@@ -90,6 +90,11 @@ static int failed(mw_request *request)
             request->call->ops->begin(request->call->transport, 504, "504 Gateway Timeout");
         request->committed = request->timed_out = true;
         mw_io_end(request);
+        request->loggers++;
+        Py_BEGIN_ALLOW_THREADS
+        mw_fail(request->call, 316, NULL);
+        Py_END_ALLOW_THREADS
+        request->loggers--;
         return cut ? MW_CUT : MW_ANSWERED;
     }
     int status = explain(request);

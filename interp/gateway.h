@@ -181,6 +181,12 @@ typedef enum mw_stop_result {
 } mw_stop_result;
 mw_stop_result mw_python_stop(double seconds, bool only_tell);
 
+/* Prepares mw_stacks_dump() to write to a descriptor. Python runs, the caller holds no GIL. False: this CPython can't do it. */
+bool mw_stacks_prepare(int fd);
+/* Writes where Python's threads are, without any lock: for a process that is stuck or has crashed, and ends. Safe in a signal handler. False
+ * where it has nothing to say. */
+bool mw_stacks_dump(void);
+
 /* True in a copy of the process made by fork(): Go does not live there, and the connections are its parent's. */
 bool mw_is_forked_copy(void);
 

@@ -15,6 +15,7 @@ import "C"
 
 import (
 	_ "embed"
+	"fmt"
 	"os"
 	"unsafe"
 )
@@ -62,6 +63,8 @@ type Options struct {
 	ApacheVersion     [3]int
 	ModuleVersion     [3]int
 	Server            Server
+	RequestLimit      string // " (request-timeout=60)": the limit of time of a request, for messages; "" if there is none
+	MemoryLimit       string // " (memory-limit=1000000)": the same for memory
 
 	// ServerMetrics makes what mod_wsgi.server_metrics() returns, as JSON; nil if it can't now. It may wait for a second or so. nil here:
 	// applications are not to know.
@@ -85,14 +88,27 @@ var process struct {
 	serverMetrics      func() []byte
 	siblings           func(script, group string, now Version) Siblings
 	oddities           []*Fault // of the configured home
+	failed             error    // why Python does not run here, nil if it does
+	who                string   // this daemon process, for log records
+	requestLimit       string   // what it means to take too long
+	memoryLimit        string   // what may be why there is no memory
 }
 
 // Start starts Python; the calling thread becomes its main thread and must stay with Python (see runtime.LockOSThread) if it is
 // to run requests. ops is the mw_ops table for log records outside a request, and lives as long as the process. The error says why
 // Python does not run here; what is odd about its surroundings, but works, is logged.
 func Start(o Options, ops unsafe.Pointer) error {
+	process.failed = start(o, ops)
+	return process.failed
+}
+
+func start(o Options, ops unsafe.Pointer) error {
 	process.foldCase, process.embedded = o.FoldCase, o.Embedded
 	process.interpreter, process.serverMetrics, process.siblings = o.Interpreter, o.ServerMetrics, o.Siblings
+	if !o.Embedded {
+		process.who = fmt.Sprintf(" of group '%s', pid %d", o.ProcessGroup, os.Getpid())
+	}
+	process.requestLimit, process.memoryLimit = o.RequestLimit, o.MemoryLimit
 	if process.interpreter == nil {
 		process.interpreter = func(string) InterpreterOptions { return InterpreterOptions{} }
 	}

@@ -8,7 +8,7 @@
 
 static mw_interp *known(const char *group);
 
-bool mw_interrupt(const char *application_group, unsigned long python_id, const mw_counter *request, uint64_t number)
+bool mw_interrupt(const char *application_group, unsigned long python_id, const mw_counter *request, uint64_t number, bool tell)
 {
     mw_thread *thread = mw_thread_self();
     mw_interp *interp = known(application_group);
@@ -21,7 +21,7 @@ bool mw_interrupt(const char *application_group, unsigned long python_id, const 
     if (atomic_load(request) == number && (stack = mw_stack_of(python_id)) && atomic_load(request) == number)
         raised = PyThreadState_SetAsyncExc(python_id, interp->request_timeout) == 1;
     mw_leave();
-    for (char *line = stack, *end; raised && line && *line; line = end) {
+    for (char *line = stack, *end; tell && raised && line && *line; line = end) {
         end = line + strcspn(line, "\n");
         mw_this.ops->log(NULL, MW_LOG_INFO, NULL, line, end - line);
         end += *end == '\n';

@@ -395,9 +395,9 @@ bool mw_told_to_exit(void); /* whether it has */
 typedef _Atomic uint64_t mw_counter; /* cgo has no atomics, but keeps the names of types */
 
 /* interrupt.c. Raises mod_wsgi.RequestTimeout in the thread with that threading.get_ident(), at its next bytecode in the application group's
- * interpreter, if *request is still `number`. What the thread does is logged. May wait for the interpreter's GIL. False when there
+ * interpreter, if *request is still `number`. `tell` logs what the thread does. May wait for the interpreter's GIL. False when there
  * was nothing to interrupt. No GIL held, not on a thread with a request. */
-bool mw_interrupt(const char *application_group, unsigned long python_id, const mw_counter *request, uint64_t number);
+bool mw_interrupt(const char *application_group, unsigned long python_id, const mw_counter *request, uint64_t number, bool tell);
 /* To be called by a thread when it begins a request: an interrupt that came too late for the one before must not hit this one. GIL held.
  * Borrowed from nobody, frees the exception. */
 static inline void mw_interrupt_forget(void)

@@ -5,6 +5,7 @@
 #include <ap_mpm.h>
 #include <ap_release.h>
 #include <http_main.h>
+#include <mpm_common.h>
 #include <unixd.h>
 #include <util_cfgtree.h>
 
@@ -93,6 +94,8 @@ void mw_add_start_facts(apr_table_t *facts, apr_pool_t *pool, server_rec *main_s
     apr_table_setn(facts, "server_built", ap_get_server_built());
     apr_table_setn(facts, "max_daemons_used", mpm_number(pool, AP_MPMQ_MAX_DAEMON_USED));
     apr_table_setn(facts, "timeout", apr_ltoa(pool, apr_time_sec(main_server->timeout)));
+    if (ap_coredumpdir_configured)
+        apr_table_setn(facts, "core_dump_directory", apr_pstrdup(pool, ap_coredump_dir));
     add_formats(facts, pool, main_server);
     for (const server_rec *s = main_server; s; s = s->next)
         add_server_facts(facts, pool, s, main_server, number++);

@@ -14,6 +14,7 @@ import (
 // line is what the C edge knows. limits are the group's options, nil if there is no such group.
 func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) *interp.Fault {
 	name, detail, _ := strings.Cut(detail, "\n")
+	detail, peer := readPeer(detail)
 	group := fmt.Sprintf("process group '%s'", name)
 	if limits == nil {
 		limits = &directives.DaemonGroup{}
@@ -28,26 +29,28 @@ func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) 
 	case 84:
 		f.Status = http.StatusGatewayTimeout
 		f.Reason = fmt.Sprintf("it waited longer than queue-timeout=%.0f of %s: all of its threads were busy", limits.QueueTimeout.Seconds(), group)
-	case 115, 117, 121, 129:
+	case 115, 117, 129:
 		f.Reason = "no connection to a process of " + group + ": " + detail
 		if f.Code == 117 {
 			f.Status = http.StatusServiceUnavailable
+			f.Reason += "; every folder of WSGISocketPrefix must let Apache's User pass"
 		}
 	case 116:
 		f.Status, f.Reason = http.StatusServiceUnavailable, group+" is not there: "+detail
 		if detail == "" {
-			f.Reason = fmt.Sprintf("no process of %s took it within connect-timeout=%.0f: none is running, or more than listen-backlog=%d requests wait",
-				group, limits.ConnectTimeout.Seconds(), limits.ListenBacklog)
+			f.Reason = peer.missing(group, limits)
 		}
 	case 119:
-		f.Op, f.Reason = "finish a request of", "a process of "+group+" broke off in the middle of its answer: "+detail
+		f.Op, f.Reason = "finish a request of", "in the middle of its answer, "+peer.lost(group, detail, limits)
 	case 120:
 		f.Op, f.Reason = "finish a request of", "the client took no more of the answer in time"
 		if seconds := cmp.Or(limits.ResponseSocketTimeout, limits.SocketTimeout).Seconds(); seconds > 0 {
 			f.Reason += fmt.Sprintf(" (response-socket-timeout=%.0f of %s)", seconds, group)
 		} else {
-			f.Reason += " (Timeout)"
+			f.Reason += fmt.Sprintf(" (Timeout %s; %s)", detail, group)
 		}
+	case 121:
+		f.Reason = "no request can be sent to a process: " + peer.lost(group, detail, limits)
 	case 124:
 		f.Status = http.StatusServiceUnavailable
 		f.Reason = fmt.Sprintf("%d processes of %s in turn sent it back since the script had changed", 2*limits.MostProcesses()+1, group)
@@ -56,15 +59,10 @@ func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) 
 			headerBuffer(limits)-2)
 	case 145:
 		f.Status = http.StatusGatewayTimeout
-		f.Reason = "a process of " + group + " did not begin an answer in time"
-		if seconds := limits.SocketTimeout.Seconds(); seconds > 0 {
-			f.Reason += fmt.Sprintf(" (socket-timeout=%.0f)", seconds)
-		} else {
-			f.Reason += " (Timeout)"
-		}
+		f.Reason = peer.name(group) + " did not begin an answer in time" + peer.patience(limits)
 	case 146, 147:
 		f.Status = http.StatusBadGateway
-		f.Reason = "a process of " + group + " ended, or broke the connection, before it answered: " + detail
+		f.Reason = "before it answered, " + peer.lost(group, detail, limits)
 	case 149:
 		f.Reason = group + " is not one of those that WSGIRestrictProcess allows here"
 		if name == "" {

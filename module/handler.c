@@ -9,7 +9,7 @@ int mw_refuse(request_rec *r, int code, const char *detail)
 {
     int status = HTTP_INTERNAL_SERVER_ERROR;
     char *text = goMwFault(code, r->filename, detail, &status);
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s", text);
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s (%s %.1024s)", text, r->method, r->unparsed_uri);
     free(text);
     return status;
 }

@@ -104,7 +104,7 @@ int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group,
         return follow(r, x.redirect);
     }
     if (x.exchange.timed_out)
-        mw_refuse(r, 120, group->way.name); /* only tells: the connection is broken */
+        mw_refuse(r, 120, apr_psprintf(r->pool, "%s\n%" APR_TIME_T_FMT, group->way.name, apr_time_sec(x.write_timeout ? x.write_timeout : r->server->timeout))); /* only tells: the connection is broken */
     int status = mw_end(&x.exchange, outcome);
     if (x.socket)
         apr_socket_timeout_set(x.socket, x.before);

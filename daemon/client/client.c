@@ -1,5 +1,6 @@
 /* One request on its way to a daemon process and back. In C because it is the steady path. */
 #include "client.h"
+#include "fate.h"
 #include "pool.h"
 #include "queue.h"
 
@@ -28,6 +29,7 @@ typedef struct journey {
     bool flush_wanted;           /* the application waits for its block to be sent */
     size_t unflushed;            /* bytes handed to the transport since it was told to flush */
     bool gone;                   /* the client is */
+    bool broken, silent;         /* how the process was lost: its end of the connection has gone, or nothing comes from it */
 } journey;
 
 /* Outcomes of a step beside those of mw_run(). */
@@ -198,6 +200,7 @@ static int send_request(journey *j)
     give_up_connection(j);
     if (error == EPIPE || error == ECONNRESET) /* the process ended without having had all of it */
         return ANOTHER_PROCESS;
+    j->silent = error == EAGAIN;
     return lost(j, 121, error == EAGAIN ? "the process does not take it" : strerror(error));
 }
 
@@ -233,6 +236,8 @@ static int answer_want(journey *j, uint32_t wanted)
 
 static int broken(journey *j, ssize_t got)
 {
+    j->silent = got < 0 && errno == EAGAIN;
+    j->broken = !j->silent;
     if (got == 0)
         return lost(j, j->started ? 119 : 146, "it closed the connection");
     if (errno == EAGAIN)
@@ -529,8 +534,10 @@ static int travel(journey *j)
     for (;;) {
         j->report->connects++;
         int code = mwd_claim_permit(group, &wish, j->call->request_start, j->timeout, &j->claim);
-        if (code)
+        if (code) {
+            j->claim.serial = 0;
             return lost(j, code, "");
+        }
         uint32_t lifts = atomic_load(&group->part->queue.lifts); /* before the process says anything: what is lifted later is meant for this request, too */
         int outcome = attempt(j);
         if (outcome != ANOTHER_PROCESS && outcome != ANY_OTHER_PROCESS)
@@ -553,6 +560,30 @@ static int travel(journey *j)
     }
 }
 
+/* Adds to the report what is known of the process, or of why there is none. */
+static void explain(journey *j)
+{
+    mwd_known_fate known;
+    int code = j->report->code;
+    if (code == 116)
+        mwd_learn_trouble(j->group, &known);
+    else if (j->claim.serial && (code == 119 || code == 121 || code == 145 || code == 146 || code == 147))
+        mwd_learn_fate(j->group, &j->claim, j->broken, &known);
+    else
+        return;
+    if (j->silent) {
+        mwd_tell_silence(j->group, &j->claim);
+        known.value = j->timeout;
+    }
+    mwd_add_fate(j->report, &known);
+}
+
+/* There will never be a process. */
+static bool forsaken(const mwd_group *group)
+{
+    return atomic_load(&group->part->queue.hopeless) == MWD_HOPELESS_EVER;
+}
+
 int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64_t timeout, mwd_report *report)
 {
     *report = (mwd_report){.queue_start = mwd_clock()};
@@ -568,11 +599,14 @@ int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64
         outcome = lost(&j, 121, "out of memory");
     else if (j.scratch->request.n > MWD_MAX_REQUEST)
         outcome = lost(&j, 80, "its environment is larger than 16 MiB");
+    else if (forsaken(group))
+        outcome = lost(&j, 116, "");
     else
         outcome = travel(&j);
     if (j.scratch)
         mwd_pool_keep_scratch(group->pool, j.scratch);
     if (outcome != LOST)
         return outcome;
+    explain(&j);
     return j.started && !j.dropped ? MW_CUT : j.dropped;
 }

@@ -60,6 +60,7 @@ func start(t *testing.T, g *Group, slot int, serial uint32, threads int, answer 
 	p := &process{t: t, group: g, slot: slot, serial: serial, threads: threads, listener: listener}
 	t.Cleanup(func() { listener.Close() })
 	go p.serve(answer)
+	g.Board.SetFate(slot, daemon.Fate{Serial: serial, PID: 1}) // as if it were known what will become of it: else a lost request waits for that
 	g.Board.SetSlot(slot, daemon.SlotWord{Serial: serial, State: daemon.SlotReady, Permits: uint16(threads)}, 1, threads)
 	g.Board.Wake(0)
 	return p

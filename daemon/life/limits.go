@@ -28,8 +28,8 @@ type Limits struct {
 	Memory, MemoryConfigured                                           int64         // resident bytes: this process's (SpreadMemory), the option's
 }
 
-// fire is how long a request may run: the more threads there are, the longer a single stuck one can be borne.
-func (l Limits) fire() time.Duration {
+// Fire is how long a request may run: the more threads there are, the longer a single stuck one can be borne.
+func (l Limits) Fire() time.Duration {
 	factor := 1.0
 	if l.Threads > 1 {
 		factor += math.Log(float64(l.Threads))

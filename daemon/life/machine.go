@@ -67,7 +67,8 @@ type Action struct {
 	Kind   ActionKind
 	Reason Reason
 	Text   string // for the log, at level info, that of Warn at level warning
-	Stacks bool   // of End: log where Python's threads are
+	Stacks bool   // of End: a time limit struck; log where Python's threads are
+	Spent  bool   // of End: the time of Retiring is over, and requests are not done
 	Thread int
 	Number uint64
 }
@@ -80,10 +81,10 @@ type Machine struct {
 	began    Time
 	first    Time // request
 	lastBusy Time
-	drainEnd Time   // of Retiring
+	drain    time.Duration // that Retiring may take
+	drainEnd Time
 	lasting  Reason // why it is due whatever becomes of a change of its scripts; "": it is not
 	kept     bool   // it is due, and was told to go on meanwhile
-	stacks   bool
 	pending  map[int]*interruption // by thread
 	idle     idleness
 	memory   memory
@@ -142,7 +143,7 @@ func (m *Machine) RetireNow(reason Reason, now Time) []Action {
 	m.phase = Retiring
 	m.settle(reason)
 	limit := m.limits.drainTime(m.reason)
-	m.drainEnd = now.Plus(limit)
+	m.drain, m.drainEnd = limit, now.Plus(limit)
 	text := fmt.Sprintf("takes no more requests, and finishes those it has within %v", limit)
 	if limit == unlimited {
 		text = "takes no more requests, and finishes those it has"
@@ -188,7 +189,7 @@ func (m *Machine) settle(reason Reason) {
 }
 
 // due asks for a successor, once; and again for a script that has changed after there was none for the change before.
-func (m *Machine) due(reason Reason) []Action { return m.dueFor(reason, reason.text()) }
+func (m *Machine) due(reason Reason) []Action { return m.dueFor(reason, reason.Text()) }
 
 func (m *Machine) dueFor(reason Reason, why string) []Action {
 	if m.phase > Due {
@@ -216,9 +217,18 @@ func (m *Machine) end(reason Reason, why string) []Action {
 	m.phase = Ending
 	m.settle(reason)
 	if why == "" {
-		why = reason.text()
+		why = reason.Text()
 	}
-	return []Action{{Kind: End, Reason: m.reason, Stacks: m.stacks, Text: "shuts down: " + why}}
+	return []Action{{Kind: End, Reason: m.reason, Text: "shuts down: " + why}}
+}
+
+// strike is end for a time limit that requests have run into.
+func (m *Machine) strike(reason Reason, why string) []Action {
+	actions := m.end(reason, why)
+	for i := range actions {
+		actions[i].Stacks = true
+	}
+	return actions
 }
 
 func (m *Machine) isStale(r Request, now Time) bool {
@@ -247,14 +257,17 @@ func (m *Machine) Busy(v View) bool { return m.working(v) > 0 }
 
 func (m *Machine) judgeLock(v View) []Action {
 	if m.limits.Deadlock > 0 && v.ProbeBegan != 0 && v.Now.Since(v.ProbeBegan) >= m.limits.Deadlock {
-		return m.end(DeadlockTimeout, "")
+		return m.strike(DeadlockTimeout, "")
 	}
 	return nil
 }
 
 func (m *Machine) judgeStartup(v View) []Action {
 	if m.startupCounts(v) && v.Now.Since(m.first) >= m.limits.Startup {
-		return m.end(StartupTimeout, "")
+		if len(v.Requests) == 0 {
+			return m.end(StartupTimeout, "") // every attempt has failed, and the log says why
+		}
+		return m.strike(StartupTimeout, "")
 	}
 	return nil
 }
@@ -276,7 +289,10 @@ func (m *Machine) judgeActivity(v View) []Action {
 		m.lastBusy = v.Now
 	}
 	if m.limits.Inactivity > 0 && m.phase == Serving && m.first != 0 && v.Now.Since(m.lastSign(v)) >= m.limits.Inactivity {
-		return m.end(InactivityTimeout, "")
+		if len(v.Requests) == 0 {
+			return m.end(InactivityTimeout, "")
+		}
+		return m.strike(InactivityTimeout, "") // a request that takes too long to count as work
 	}
 	return nil
 }
@@ -290,10 +306,16 @@ func (m *Machine) judgeDrain(v View) []Action {
 		return nil
 	}
 	switch {
+	case m.Finished(v) && len(v.Requests) > 0: // they count as work no more
+		return m.strike(m.reason, fmt.Sprintf("%s, and %d stuck requests are not waited for", m.reason.Text(), len(v.Requests)))
 	case m.Finished(v):
-		return m.end(m.reason, "its requests are done, "+m.reason.text())
+		return m.end(m.reason, "its requests are done, "+m.reason.Text())
 	case v.Now >= m.drainEnd:
-		return m.end(m.reason, fmt.Sprintf("its requests were given enough time, and %d are not done", len(v.Requests)))
+		actions := m.end(m.reason, fmt.Sprintf("its requests were given enough time, and %d are not done", len(v.Requests)))
+		for i := range actions {
+			actions[i].Stacks, actions[i].Spent = m.drain > 0, m.drain > 0
+		}
+		return actions
 	}
 	return nil
 }
@@ -313,7 +335,7 @@ func (m *Machine) wait(v View) time.Duration {
 		}
 	}
 	if m.limits.Request > 0 {
-		sooner(v.Now.Plus(m.limits.fire()))
+		sooner(v.Now.Plus(m.limits.Fire()))
 		for _, r := range v.Requests {
 			sooner(m.strikes(r))
 		}

@@ -168,7 +168,7 @@ func TestRetiringProcessDoesNotWaitForPermitsThatAreLost(t *testing.T) {
 
 func TestLimitOfRequestsGrowsWithTheThreads(t *testing.T) {
 	for threads, factor := range map[int]float64{1: 1, 5: 2.6, 15: 3.7, 25: 4.2} {
-		got := Limits{Request: 10 * time.Second, Threads: threads}.fire()
+		got := Limits{Request: 10 * time.Second, Threads: threads}.Fire()
 		if math.Abs(got.Seconds()/10-factor) > 0.05 {
 			t.Errorf("%d threads: %v", threads, got)
 		}
@@ -187,7 +187,7 @@ func TestStuckRequestWithoutInterruptEndsAnIdleProcess(t *testing.T) {
 
 func TestStuckRequestBesideOthersReplacesTheProcess(t *testing.T) {
 	m := begin(Limits{Request: 10 * time.Second, Graceful: 15 * time.Second, Threads: 2})
-	fire := Limits{Request: 10 * time.Second, Threads: 2}.fire().Seconds() // 16.9 s
+	fire := Limits{Request: 10 * time.Second, Threads: 2}.Fire().Seconds() // 16.9 s
 	requests := since(0, fire-5)
 	actions := look(m, View{Now: at(fire), Requests: requests, PermitsOut: 2})
 	expect(t, actions, Ask)
@@ -206,14 +206,14 @@ func TestStuckRequestBesideOthersReplacesTheProcess(t *testing.T) {
 
 func TestProcessInWhichNothingWorksDoesNotWaitForItsSuccessor(t *testing.T) {
 	m := begin(Limits{Request: 10 * time.Second, Graceful: 15 * time.Second, Threads: 2})
-	fire := Limits{Request: 10 * time.Second, Threads: 2}.fire().Seconds()
+	fire := Limits{Request: 10 * time.Second, Threads: 2}.Fire().Seconds()
 	expect(t, look(m, View{Now: at(fire), Requests: since(0, fire-5)}), Ask)
 	expect(t, look(m, View{Now: at(fire + 1), Requests: since(0)}), End)
 }
 
 func TestStuckRequestWithoutGracefulTimeoutEndsTheProcess(t *testing.T) {
 	m := begin(Limits{Request: 10 * time.Second, Threads: 2})
-	fire := Limits{Request: 10 * time.Second, Threads: 2}.fire().Seconds()
+	fire := Limits{Request: 10 * time.Second, Threads: 2}.Fire().Seconds()
 	expect(t, look(m, View{Now: at(fire), Requests: since(0, fire-5)}), End)
 }
 
@@ -301,11 +301,11 @@ func TestNextLookIsWhenALimitMayStrike(t *testing.T) {
 
 func TestRecordsSayWhy(t *testing.T) {
 	for reason := range texts {
-		if reason.text() == string(reason) {
+		if reason.Text() == string(reason) {
 			t.Errorf("%s is not explained", reason)
 		}
 	}
-	if got := Reason("other").text(); got != "other" {
+	if got := Reason("other").Text(); got != "other" {
 		t.Errorf("%q", got)
 	}
 }

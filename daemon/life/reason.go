@@ -1,5 +1,7 @@
 package life
 
+import "slices"
+
 // A Reason is why a process ends: the word that applications and the supervisor are told. The first one counts.
 type Reason string
 
@@ -24,8 +26,23 @@ const (
 	BadDeployment  Reason = "bad_deployment"
 )
 
-// text says it in a log record.
-func (r Reason) text() string {
+// numbered are the reasons that have a number on the board, from 1 on.
+var numbered = []Reason{MaximumRequests, RestartInterval, CPUTimeLimit, EvictionSignal, GracefulSignal, RequestTimeout, DeadlockTimeout,
+	InactivityTimeout, StartupTimeout, ScriptReload, ShutdownSignal, RestartCommand, MemoryRecycle, IdleTimeout}
+
+// Number is the reason's on the board. 0: it has none.
+func (r Reason) Number() int { return slices.Index(numbered, r) + 1 }
+
+// ReasonOf is the reason with that number, "" if there is none.
+func ReasonOf(number int) Reason {
+	if number < 1 || number > len(numbered) {
+		return ""
+	}
+	return numbered[number-1]
+}
+
+// Text says it in a log record.
+func (r Reason) Text() string {
 	if text := texts[r]; text != "" {
 		return text
 	}

@@ -30,7 +30,7 @@ func (m *Machine) judgeRequests(v View) []Action {
 		}
 	}
 	if m.phase == Due && m.stuck(v) && !m.Busy(v) {
-		return m.end(RequestTimeout, "") // the successor takes long, and here nothing works any more
+		return m.strike(RequestTimeout, "") // the successor takes long, and here nothing works any more
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (m *Machine) strikes(r Request) Time {
 	known := m.pending[r.Thread]
 	switch {
 	case known == nil || known.number != r.Number:
-		return r.Since.Plus(m.limits.fire())
+		return r.Since.Plus(m.limits.Fire())
 	case known.escalated:
 		return never
 	}
@@ -61,12 +61,11 @@ const never Time = 1<<63 - 1
 
 // escalate replaces the process. While other requests work it goes on until its successor is ready, if it may.
 func (m *Machine) escalate(v View) []Action {
-	m.stacks = true
 	switch {
 	case m.phase == Retiring:
 		return nil // the stuck request is not waited for anyway
 	case m.Busy(v) && m.limits.Graceful > 0:
 		return m.due(RequestTimeout)
 	}
-	return m.end(RequestTimeout, "")
+	return m.strike(RequestTimeout, "")
 }

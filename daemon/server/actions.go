@@ -2,6 +2,7 @@ package server
 
 import (
 	"modwsgi/daemon"
+	"modwsgi/daemon/fate"
 	"modwsgi/daemon/life"
 	"modwsgi/interp"
 )
@@ -42,7 +43,8 @@ func (p *process) interrupt(a life.Action) {
 	}
 	p.logf(levelInfo, "%s: %s in application group '%s', thread %d", a.Text, uri, victim.ApplicationGroup, victim.PythonID)
 	go func() {
-		if interp.Interrupt(victim) {
+		told := p.logStacks(fate.Reason(life.RequestTimeout, p.group))
+		if interp.Interrupt(victim, !told) {
 			p.logf(levelInfo, "raised mod_wsgi.RequestTimeout in thread %d", victim.PythonID)
 		}
 	}()

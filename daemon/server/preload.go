@@ -55,9 +55,9 @@ func (l *loader) tooLong() {
 	if what == nil {
 		return // all but done
 	}
-	l.process.logStacks()
-	l.process.tell(daemon.Notice{Kind: daemon.Failed, Load: what,
-		Reason: fmt.Sprintf("loading script %s in application group '%s' takes longer than %v (startup-timeout, if that is set)", what.Script, what.Group, l.plan.Limit)})
+	why := fmt.Sprintf("loading script %s in application group '%s' takes longer than %v (startup-timeout, if that is set)", what.Script, what.Group, l.plan.Limit)
+	l.process.logStacks(why)
+	l.process.tell(daemon.Notice{Kind: daemon.Failed, Load: what, Reason: why})
 	os.Exit(exitFailed)
 }
 

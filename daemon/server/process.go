@@ -35,6 +35,8 @@ type process struct {
 	signals    chan syscall.Signal // for applications, see publishSignals; the monitor sends and closes it
 	published  chan struct{}       // closed when they are told of no more
 
+	stacks stacks // what the log was told of them
+
 	mu      sync.Mutex // guards what follows, and the change of stopping
 	serving bool       // request threads run
 	retired bool

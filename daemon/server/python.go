@@ -11,6 +11,7 @@ import "C"
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -44,6 +45,7 @@ func (p *process) pythonOptions() interp.Options {
 	if g.PythonHome != "" {
 		o.Home, o.HomeSetting = g.PythonHome, fmt.Sprintf("python-home= of process group '%s'", g.Name)
 	}
+	o.RequestLimit, o.MemoryLimit = limitTexts(g)
 	if g.KeepOldCode && g.Threads > 0 {
 		o.Siblings = p.siblings
 	}
@@ -54,6 +56,26 @@ func (p *process) pythonOptions() interp.Options {
 		o.HashSeed = &settings.PythonHashSeed.Value
 	}
 	return o
+}
+
+// limitTexts are what failures say of limits that may be their cause.
+func limitTexts(g *directives.DaemonGroup) (request, memory string) {
+	if g.RequestTimeout > 0 {
+		request = fmt.Sprintf(" (request-timeout=%.0f)", g.RequestTimeout.Seconds())
+	}
+	var limits []string
+	for _, l := range []struct {
+		option string
+		bytes  int64
+	}{{"memory-limit", g.MemoryLimit}, {"virtual-memory-limit", g.VirtualMemoryLimit}} {
+		if l.bytes > 0 {
+			limits = append(limits, fmt.Sprintf("%s=%d", l.option, l.bytes))
+		}
+	}
+	if len(limits) > 0 {
+		memory = " (" + strings.Join(limits, ", ") + ")"
+	}
+	return request, memory
 }
 
 // interpreterOptions are those of an interpreter in the group's processes. switch-interval= is for every GIL that no section speaks of; a

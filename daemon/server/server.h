@@ -98,6 +98,19 @@ void mwd_log_write(int level, const char *text, size_t n);
  * status 255: Go's own handlers would swallow the signal there. 0, or an errno. */
 int mwd_signals_catch(const int *signals, size_t n, int fd);
 
+/* crash.c. Ends the process by the signal of its crash, as it would end without Go. To be called when Go's handlers are there. 0, or an errno. */
+int mwd_crash_catch(void);
+struct sigaction;
+bool mwd_crash_handles(const struct sigaction *action);
+/* From now on crashes write to the descriptor: MWD_CRASH_BEGIN and the signal, what mw_stacks_dump() writes, MWD_CRASH_END, each a line. They wait
+ * for mwd_crash_told(), for half a second at most. */
+#define MWD_CRASH_BEGIN "crash "
+#define MWD_CRASH_END "end of stacks"
+void mwd_crash_report(int fd);
+void mwd_crash_end(void);
+void mwd_crash_told(void);
+void mwd_crash_directory(const char *path); /* for core dumps; must stay */
+
 /* descriptors.c. Which descriptors copies of the process, made by fork(), are not to keep. Any thread. Disown one before it is closed. */
 void mwd_own(int fd);
 void mwd_disown(int fd);

@@ -1,13 +1,14 @@
 package server
 
 import (
+	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"modwsgi/daemon"
+	"modwsgi/daemon/fate"
 	"modwsgi/daemon/life"
 	"modwsgi/interp"
 )
@@ -24,16 +25,20 @@ func (m *monitor) shutDown(a life.Action) {
 	}
 	end := time.Now().Add(limit)
 	time.AfterFunc(limit, func() {
+		p.notify(daemon.Late, a.Reason)
 		p.logf(levelInfo, "was not done within shutdown-timeout, %v: it ends now, whatever still runs", limit)
+		if len(p.view().Requests) > 0 {
+			p.logStacks(fmt.Sprintf("%s, and was not done within shutdown-timeout=%.0f", fate.Reason(a.Reason, p.group), limit.Seconds()))
+		}
 		os.Exit(exitFailed)
 	})
 	p.retire()
 	if p.group.Threads > 0 { // otherwise its successor is to begin when it is gone: its scripts may have to be alone
-		p.notify(daemon.Ending, a.Reason)
+		p.tell(daemon.Notice{Kind: daemon.Ending, Reason: string(a.Reason), Spent: a.Spent})
 	}
 	p.stopStarting()
 	if a.Stacks {
-		p.logStacks()
+		p.logStacks(fate.Reason(a.Reason, p.group))
 	}
 	p.publishStopping(a.Reason)
 	m.finishRequests()
@@ -114,19 +119,5 @@ func (p *process) stopPython(reason life.Reason, limit time.Duration) {
 	}
 	if !interp.Stop(limit * 9 / 10) {
 		p.logf(levelInfo, "does not wait for exit functions any longer")
-	}
-}
-
-// logStacks waits for a while only: the interpreter may be stuck.
-func (p *process) logStacks() {
-	stacks := make(chan string, 1)
-	go func() { stacks <- interp.Stacks() }()
-	select {
-	case text := <-stacks:
-		for line := range strings.Lines(text) {
-			logAt(levelInfo, "%s", strings.TrimRight(line, "\n"))
-		}
-	case <-time.After(time.Second):
-		logAt(levelWarning, "WSGI0067: where Python's threads are in %s can't be found out: its interpreter lock is stuck", p.name())
 	}
 }

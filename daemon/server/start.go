@@ -44,7 +44,8 @@ func Run() int {
 	}
 	if err := p.setUp(); err != nil {
 		logAt(levelAlert, "%v, for process group '%s'", err, p.group.Name)
-		logAt(levelAlert, "WSGI0025: daemon process %d of group '%s' can't be set up, and ends", os.Getpid(), p.group.Name)
+		logAt(levelAlert, "WSGI%04d: daemon process %d of group '%s' can't be set up, and ends", codeSetUp, os.Getpid(), p.group.Name)
+		p.tell(daemon.Notice{Kind: daemon.Unfit, Code: codeOf(err)})
 		return exitFailed
 	}
 	m, err := newMonitor(p)
@@ -54,6 +55,7 @@ func Run() int {
 	}
 	go m.run()
 	p.startPython()
+	p.prepareDumps()
 	if p.group.Threads == 0 {
 		p.runService()
 	} else {
@@ -146,6 +148,17 @@ func readRecording(fd int) (*directives.Config, error) {
 	return directives.Compile(decoded)
 }
 
+// codeOf is the code of a failure to set the process up.
+func codeOf(err error) int {
+	if failure := (*setup.Failure)(nil); errors.As(err, &failure) {
+		return failure.Code
+	}
+	return codeSetUp
+}
+
+// codeSetUp is for a process that can't become what its group says.
+const codeSetUp = 25
+
 // setUp makes the process what its group says.
 func (p *process) setUp() error {
 	plan, failure := setup.Decide(p.config, p.group, setup.Surroundings{
@@ -154,6 +167,9 @@ func (p *process) setUp() error {
 	})
 	if failure != nil {
 		return failure
+	}
+	if dir := p.config.Facts["core_dump_directory"]; dir != "" {
+		C.mwd_crash_directory(C.CString(dir)) // kept until the process ends
 	}
 	var err error
 	if p.memory, err = openMemoryGauge(); err != nil && p.group.MemoryRecycle > 0 {

@@ -60,6 +60,7 @@ func (p *process) serve() {
 	}
 	p.serving = true
 	p.ready(p.group.Threads)
+	go p.watchSilence()
 	if p.group.DeadlockTimeout > 0 {
 		go probing.run(p.group.DeadlockTimeout)
 	}

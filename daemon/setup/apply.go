@@ -23,6 +23,11 @@ func (p *Plan) Apply() (warnings []*Warning, failure *Failure) {
 			return warnings, failure
 		}
 	}
+	if p.Dumpable {
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
+			warnings = append(warnings, &Warning{Code: 61, Op: "allow core dumps (CoreDumpDirectory)", Reason: err.Error()})
+		}
+	}
 	if p.Umask >= 0 {
 		syscall.Umask(p.Umask)
 	}

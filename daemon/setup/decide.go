@@ -21,6 +21,7 @@ type Plan struct {
 	Limits      []Limit
 	Environment []Variable
 	Locale      string // "": the environment's
+	Dumpable    bool   // it may dump core although it has changed its user: CoreDumpDirectory is set
 }
 
 // A Directory is where a process works.
@@ -52,7 +53,8 @@ type Surroundings struct {
 
 // Decide finds out what makes a process one of the group.
 func Decide(c *directives.Config, g *directives.DaemonGroup, s Surroundings) (*Plan, *Failure) {
-	p := &Plan{Group: g.Name, Priority: g.CPUPriority, Chroot: g.Chroot, Umask: g.Umask, Limits: limits(g), Locale: g.Locale}
+	p := &Plan{Group: g.Name, Priority: g.CPUPriority, Chroot: g.Chroot, Umask: g.Umask, Limits: limits(g), Locale: g.Locale,
+		Dumpable: c.Facts["core_dump_directory"] != ""}
 	effective := strconv.Itoa(s.EUID)
 	var account *user.User
 	if s.EUID == 0 {

@@ -59,6 +59,7 @@ func (c *child) kill() { _ = c.handle.Kill() } // fails only if it has ended
 
 // watch reports what the process says, and its end after all of that.
 func (c *child) watch(serial uint32, s *socket, report func(event)) {
+	memory := watchMemory("/", c.pid())
 	reading := make(chan struct{})
 	go func() {
 		defer close(reading)
@@ -67,6 +68,10 @@ func (c *child) watch(serial uint32, s *socket, report func(event)) {
 	end := ending{}
 	if state, err := c.handle.Wait(); err == nil {
 		end.status = state.Sys().(syscall.WaitStatus)
+		end.processor = state.UserTime() + state.SystemTime()
+	}
+	if end.killed() {
+		end.means, end.limit = memory.judge()
 	}
 	s.remove()
 	// A copy of the process may still hold the other end: no end of file then.

@@ -275,6 +275,6 @@ func (a *actor) exit(status int) { a.end(syscall.WaitStatus(status << 8)) }
 func (a *actor) die(signal syscall.Signal) { a.end(syscall.WaitStatus(signal)) }
 
 func (a *actor) end(status syscall.WaitStatus) {
-	a.report(event{serial: a.serial, end: &ending{status}})
+	a.report(event{serial: a.serial, end: &ending{status: status}})
 	synctest.Wait()
 }

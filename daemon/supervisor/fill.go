@@ -3,10 +3,12 @@ package supervisor
 import (
 	"errors"
 	"slices"
+	"syscall"
 	"time"
 
 	"modwsgi/daemon"
 	"modwsgi/daemon/errorlog"
+	"modwsgi/daemon/fate"
 )
 
 // reconcile makes what is there into what should be there: kills what is overdue, starts what is missing, tells the board.
@@ -94,7 +96,7 @@ func (g *group) fill(p *place) error {
 	if err != nil {
 		g.board.SetSlot(g.slot(m), daemon.SlotWord{Serial: m.serial}, 0, 0)
 		p.backOff().failed(time.Now())
-		g.logStart(err, p.backOff().next(time.Now()))
+		g.logStart(m, err, p.backOff().next(time.Now()))
 		return err
 	}
 	m.process = started
@@ -108,10 +110,15 @@ func (g *group) fill(p *place) error {
 	return nil
 }
 
-func (g *group) logStart(err error, next string) {
+// logStart tells the log, and the requests that wait, why there is no process.
+func (g *group) logStart(m *member, err error, next string) {
 	code := codeNoProcess
 	if f := (*fault)(nil); errors.As(err, &f) {
 		code = f.code
 	}
+	var errno syscall.Errno
+	_ = errors.As(err, &errno) // 0 if it was not the system
+	failure := fate.Failure{Code: code, Errno: int(errno)}
+	g.board.SetTrouble(g.number, fate.Fate{Serial: m.serial, Means: fate.NotStarted, Value: failure.Pack()}.Pack())
 	g.log.Printf(errorlog.Alert, code, "no process for group '%s': %v; %s", g.config.Name, err, next)
 }

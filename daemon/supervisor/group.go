@@ -105,11 +105,14 @@ func (g *group) do(work func()) bool {
 
 // begin starts the first processes. A group whose first socket can't be made is not started at all: waiting would not help.
 func (g *group) begin() {
+	g.board.SetTrouble(g.number, daemon.Fate{})
 	if g.places[0].wanted {
 		var f *fault
 		if err := g.fill(&g.places[0]); errors.As(err, &f) && f.code != codeNoProcess {
 			g.log.Printf(errorlog.Alert, 0, "the group '%s' is not started", g.config.Name)
 			g.stopping = true
+			g.hopeless = yes
+			g.board.SetHopelessForEver(g.number)
 		}
 	}
 	g.reconcile()
@@ -133,7 +136,7 @@ func (g *group) handle(e event) {
 	case e.notice.Kind == daemon.Due:
 		g.due(m, e.notice.Reason)
 	case e.notice.Kind == daemon.Ending:
-		g.ending(m, e.notice.Reason)
+		g.ending(m, e.notice)
 	case e.notice.Kind == daemon.Loading:
 		m.loading = e.notice.Load
 	case e.notice.Kind == daemon.Loaded && e.notice.Load != nil:
@@ -144,6 +147,10 @@ func (g *group) handle(e event) {
 		g.cannotLoad(m, e.notice.Load, e.notice.Reason)
 	case e.notice.Kind == daemon.Kept:
 		g.kept(m, e.notice.Number)
+	case e.notice.Kind == daemon.Late:
+		g.late(m)
+	case e.notice.Kind == daemon.Unfit:
+		m.unfit = e.notice.Code
 	}
 }
 

@@ -146,7 +146,7 @@ func TestAProcessGoesOnIfItsSuccessorNeverGetsReady(t *testing.T) {
 		old.die(syscall.SIGKILL) // then the successor is what there is
 		s.want(2)
 		s.wantHopeless(false)
-		s.wantLog("wsgi:error", "SIGKILL", "out of memory")
+		s.wantLog("wsgi:error", "SIGKILL", "not by its supervisor")
 		s.process(1).say(daemon.Ready, "")
 		s.after(time.Minute)
 		s.process(1).exit(0)

@@ -2,11 +2,11 @@ package supervisor
 
 import (
 	"fmt"
-	"syscall"
 	"time"
 
 	"modwsgi/daemon"
 	"modwsgi/daemon/errorlog"
+	"modwsgi/daemon/fate"
 )
 
 // What happens to a process, one function for each event. They note it; what has to be started then is up to reconcile.
@@ -22,6 +22,7 @@ func (g *group) ready(m *member) {
 	m.ready, m.loading = time.Now(), nil
 	m.rest.since = m.ready
 	p.retry.proven = m.ready
+	g.board.SetTrouble(g.number, daemon.Fate{})
 	if m == p.current {
 		g.log.Printf(errorlog.Info, 0, "%s is ready", g.name(m))
 		return
@@ -65,13 +66,16 @@ func (g *group) due(m *member, reason string) {
 }
 
 // ending notes that a process takes no more requests and shuts down.
-func (g *group) ending(m *member, reason string) {
+func (g *group) ending(m *member, n daemon.Notice) {
 	if m.shutting {
 		return // saying it again gives it no more time
 	}
 	m.shutting = true
+	if n.Spent {
+		m.spent |= fate.DrainSpent
+	}
 	if m.reason == "" {
-		m.reason = reason
+		m.reason = n.Reason
 	}
 	if shutdown := g.config.ShutdownTimeout; shutdown > 0 && !g.stopping {
 		m.deadline = time.Now().Add(shutdown + killAfter)
@@ -81,8 +85,16 @@ func (g *group) ending(m *member, reason string) {
 	}
 }
 
-// ended empties the slot of a process that is reaped.
+// late notes that the time of a process is over. What it does then is up to it, until its deadline.
+func (g *group) late(m *member) { m.spent |= fate.ShutdownSpent }
+
+// ended empties the slot of a process that is reaped, and tells the requests that were in it how it ended.
 func (g *group) ended(m *member, e ending) {
+	f := g.fateOf(m, e)
+	g.board.SetFate(g.slot(m), f.Pack())
+	if m.ready.IsZero() && !g.service() && !g.stopping {
+		g.board.SetTrouble(g.number, f.Pack())
+	}
 	g.members[m.slot] = nil
 	g.restarts[m.why(e)]++
 	g.board.SetSlot(g.slot(m), daemon.SlotWord{Serial: m.serial}, 0, 0)
@@ -92,10 +104,10 @@ func (g *group) ended(m *member, e ending) {
 		g.leave(m, e.ordinary())
 		next = p.backOff().next(time.Now())
 		if isSuccessor && m.ready.IsZero() {
-			g.successorFailed(p, m, m.loading, "it "+e.String()+m.whileLoading())
+			g.successorFailed(p, m, m.loading, "it "+f.Ending()+m.whileLoading())
 		}
 	}
-	g.logEnd(m, e, next)
+	g.logEnd(m, e, f, next)
 }
 
 // leave makes the place of a process free that nobody told to go, and says when the place may be filled again.
@@ -150,16 +162,16 @@ func (g *group) killOverdue() {
 }
 
 // logEnd says how a process ended, and when the next one starts.
-func (g *group) logEnd(m *member, e ending, next string) {
-	text := fmt.Sprintf("%s %s", g.name(m), e)
+func (g *group) logEnd(m *member, e ending, f fate.Fate, next string) {
+	text := fmt.Sprintf("%s %s", g.name(m), f.Ending())
 	switch {
 	case m.reason != "":
 		text += " (" + m.reason + ")"
-	case m.ready.IsZero() && !g.service():
+	case m.ready.IsZero() && !g.service() && m.unfit == 0:
 		text += " before it was ready" + m.whileLoading()
 	}
-	if e.status.Signaled() && e.status.Signal() == syscall.SIGKILL && !m.killed {
-		text += ": not by its supervisor, so by the kernel (out of memory, a hard limit) or by somebody"
+	if why := f.Why(g.config); why != "" {
+		text += ": " + why
 	}
 	if next != "" {
 		text += "; " + next

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"modwsgi/daemon"
+	"modwsgi/daemon/fate"
 )
 
 // A place is one of the processes that a group may have. If it is wanted, it has one that serves, or is being started, and while that one is due,
@@ -52,9 +53,11 @@ type member struct {
 	reason  string    // why it ends, as it said or was told
 	// deadline is when it is killed if it has not ended. Zero: never.
 	deadline time.Time
-	shutting bool // it said that it ends
-	killed   bool // by this supervisor
-	rest     rest // of an elastic group's process
+	shutting bool       // it said that it ends
+	spent    fate.Spent // as it said
+	unfit    int        // WSGI#### of why it could not be set up, as it said; 0: it could
+	killed   bool       // by this supervisor
+	rest     rest       // of an elastic group's process
 
 	applications []daemon.Load // that it has loaded
 	loading      *daemon.Load  // in advance, at the moment

@@ -93,14 +93,15 @@ static bool is_current(mw_request *request, PyObject *module)
 /* Asks the script's own reload_required(resource), if it has one. */
 static bool wants_reload(mw_request *request, PyObject *module)
 {
-    if (!(request->call->flags & MW_CALL_RELOADING) || !request->call->resource)
+    const mw_call *call = request->call;
+    if (!(call->flags & MW_CALL_RELOADING) || !call->resource || call->daemon_restarts > 0) /* it was asked by the process that sent it here */
         return false;
     PyObject *ask = PyDict_GetItemWithError(PyModule_GetDict(module), request->interp->names.reload_required);
     PyObject *answer = NULL;
     if (!ask)
         return false;
     Py_INCREF(ask);
-    PyObject *resource = PyUnicode_DecodeFSDefault(request->call->resource);
+    PyObject *resource = PyUnicode_DecodeFSDefault(call->resource);
     answer = resource ? PyObject_CallOneArg(ask, resource) : NULL;
     mw_end_forked_copy();
     int wanted = answer ? PyObject_IsTrue(answer) : -1;
@@ -174,6 +175,16 @@ static PyObject *load(mw_request *request, mw_script *script, int *status)
     return module;
 }
 
+/* True if the request is to have the script as it is loaded, although it has changed. Releases the GIL. */
+static bool passes_over(mw_request *request)
+{
+    bool is_held;
+    Py_BEGIN_ALLOW_THREADS
+    is_held = mw_is_held(request->call->script);
+    Py_END_ALLOW_THREADS
+    return is_held;
+}
+
 /* Loads a script that others of the group have, too: they get the request if that fails, and the same version is not tried again here. script->lock
  * is held, and the GIL. */
 static PyObject *try_load(mw_request *request, mw_script *script, int *status)
@@ -187,8 +198,8 @@ static PyObject *try_load(mw_request *request, mw_script *script, int *status)
     return module;
 }
 
-/* Takes the script's lock and loads it, unless another thread just did. `seen` is what was found before, `stale` if it asked for
- * a reload itself. */
+/* Takes the script's lock and loads it, unless another thread just did, or another process is to. `seen` is what was found before, `stale` if it
+ * asked for a reload itself. */
 static PyObject *load_once(mw_request *request, mw_script *script, PyObject *seen, bool stale, int *status)
 {
     Py_BEGIN_ALLOW_THREADS
@@ -197,22 +208,17 @@ static PyObject *load_once(mw_request *request, mw_script *script, PyObject *see
     PyObject *module = PyImport_GetModule(script->name);
     request->call->script_mtime = MW_MTIME_UNKNOWN; /* what is known may be older than what another thread has just loaded */
     bool current = module && is_current(request, module) && !(stale && module == seen);
-    if (!current) {
+    if (!current && module && request->call->flags & MW_CALL_RESTART && loaded_from(request, module)) {
+        if (!passes_over(request)) {
+            *status = MW_AGAIN;
+            Py_CLEAR(module);
+        }
+    } else if (!current) {
         Py_XDECREF(module);
         module = request->may_leave ? try_load(request, script, status) : load(request, script, status);
     }
     pthread_mutex_unlock(&script->lock);
     return module;
-}
-
-/* True if the request, whose script has changed, is for another process: no if that is passed over. Releases the GIL. */
-static bool is_for_another(mw_request *request)
-{
-    bool is_held;
-    Py_BEGIN_ALLOW_THREADS
-    is_held = mw_is_held(request->call->script);
-    Py_END_ALLOW_THREADS
-    return !is_held;
 }
 
 /* Whether a script that is not loaded here is to be. Releases the GIL. */
@@ -249,15 +255,6 @@ PyObject *mw_script_dict(mw_request *request, int *status)
         return NULL;
     }
     bool current = module && is_current(request, module), stale = current && wants_reload(request, module);
-    if (module && (!current || stale) && request->call->flags & MW_CALL_RESTART && loaded_from(request, module)) {
-        if (is_for_another(request)) {
-            Py_DECREF(module);
-            *status = MW_AGAIN;
-            return NULL;
-        }
-        current = true;
-        stale = false;
-    }
     if (!module && request->call->flags & MW_CALL_RESTART) {
         module = load_or_leave(request, script, status);
     } else if (!current || stale) {

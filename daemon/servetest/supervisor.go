@@ -174,7 +174,10 @@ func (p *Process) send(message any) error {
 	return err
 }
 
+// readNotices closes the channels when nothing more comes.
 func (p *Process) readNotices() {
+	defer close(p.notices)
+	defer close(p.loads)
 	packet := make([]byte, daemon.MaxMessage)
 	for {
 		n, err := p.control.Read(packet)
@@ -212,7 +215,10 @@ func (p *Process) NextLoad() (daemon.Notice, error) { return p.next(p.loads) }
 
 func (p *Process) next(from chan daemon.Notice) (daemon.Notice, error) {
 	select {
-	case n := <-from:
+	case n, ok := <-from:
+		if !ok {
+			return n, fmt.Errorf("no notice\n%s", p.log.String())
+		}
 		return n, nil
 	case <-time.After(patience):
 		return daemon.Notice{}, fmt.Errorf("no notice\n%s", p.log.String())
@@ -238,12 +244,14 @@ func (p *Process) Abandon() { p.control.Close() }
 // Expect waits for the next notice, which must be that one.
 func (p *Process) Expect(kind daemon.NoticeKind, reason string) error {
 	select {
-	case n := <-p.notices:
-		if n.Kind != kind || n.Reason != reason {
+	case n, ok := <-p.notices:
+		if ok && (n.Kind != kind || n.Reason != reason) {
 			return fmt.Errorf("notice %+v instead of %s %q\n%s", n, kind, reason, p.log.String())
 		}
-		return nil
-	case <-p.ended:
+		if ok {
+			return nil
+		}
+		<-p.ended
 		return fmt.Errorf("it ended (%v) before it said %s %q\n%s", p.state, kind, reason, p.log.String())
 	case <-time.After(patience):
 		return fmt.Errorf("no notice %s %q\n%s", kind, reason, p.log.String())

@@ -18,9 +18,9 @@ var telemetryDirectives = []Directive{
 	},
 	{
 		Name: "WSGISlowRequests", Syntax: "seconds", Places: mainServer,
-		Default: "0 (off)", Since: "6.0.0", Merge: NotMerged, Effect: Later,
+		Default: "0 (off)", Since: "6.0.0", Merge: NotMerged, Effect: Now,
 		Help: "Requests that take that long are reported",
-		Doc:  "A number of seconds, fractions allowed; 0 switches it off.",
+		Doc:  "A number of seconds, fractions allowed; 0 switches it off. While such a request runs the error log says what it is and where it is (WSGI0305), and how long it took when it is over (WSGI0306). With `WSGITelemetryService` the collector is told as well.",
 		read: readSlowRequests,
 	},
 	{

@@ -70,6 +70,8 @@ type Options struct {
 	// Siblings tells what other processes of the group know of a script in an application group, which is in this version now. It may wait for a
 	// second or so. nil: there are none.
 	Siblings func(script, group string, now Version) Siblings
+
+	Telemetry bool // WSGITelemetryService is set: applications get no metrics of their own
 }
 
 // A Server is what the module apache says of the server beside its version.
@@ -85,6 +87,7 @@ var process struct {
 	serverMetrics      func() []byte
 	siblings           func(script, group string, now Version) Siblings
 	oddities           []*Fault // of the configured home
+	slowFinished       func(*Glimpse) string
 }
 
 // Start starts Python; the calling thread becomes its main thread and must stay with Python (see runtime.LockOSThread) if it is
@@ -119,7 +122,7 @@ func Start(o Options, ops unsafe.Pointer) error {
 	if o.HashSeed != nil {
 		c.has_hash_seed, c.hash_seed = 1, C.ulong(*o.HashSeed)
 	}
-	c.keep_stdio = truth(o.KeepStdio)
+	c.keep_stdio, c.telemetry = truth(o.KeepStdio), truth(o.Telemetry)
 	fillInterpreterOptions(&c.main, process.interpreter(""), "")
 	c.maximum_processes, c.threads_per_process = C.int(o.MaximumProcesses), C.int(o.ThreadsPerProcess)
 	c.server_description, c.server_mpm, c.server_built = C.CString(o.Server.Description), C.CString(o.Server.MPM), C.CString(o.Server.Built)

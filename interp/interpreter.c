@@ -35,6 +35,11 @@ static mw_interp *find(const char *group, size_t bucket)
     return i;
 }
 
+mw_interp *mw_interp_known(const char *group)
+{
+    return mw_this.running ? find(group, hash_of(group)) : NULL;
+}
+
 void mw_interp_each(void (*visit)(mw_interp *interp, void *context), void *context)
 {
     for (size_t bucket = 0; bucket < BUCKETS; bucket++)

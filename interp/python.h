@@ -56,6 +56,7 @@ typedef struct mw_python_options {
     const char *first_path;    /* put first in sys.path, NULL: nothing */
     int maximum_processes, threads_per_process;
     int keep_stdio;            /* a single process on a terminal */
+    int telemetry;             /* WSGITelemetryService is set: applications get no metrics */
     mw_interp_options main;    /* of the main interpreter */
 } mw_python_options;
 
@@ -138,7 +139,8 @@ typedef struct mw_interp {
 
 struct mw_request;
 
-typedef struct mw_meter mw_meter; /* metrics.c */
+typedef _Atomic uint64_t mw_counter; /* cgo has no atomics, but keeps the names of types */
+typedef struct mw_meter mw_meter; /* meter.h */
 
 /* One operating system thread that has entered Python. Owned by that thread, freed by it when it ends. */
 typedef struct mw_thread {
@@ -163,6 +165,9 @@ bool mw_thread_inside(void);
 
 /* Finds or creates the interpreter of an application group. The caller holds no GIL. NULL with the code of the failure. */
 mw_interp *mw_interp_get(const char *group, int *code);
+
+/* The interpreter of an application group if there is one: none is made for this. */
+mw_interp *mw_interp_known(const char *group);
 
 /* Calls `visit` for every interpreter there is, the main one last. No GIL held. */
 void mw_interp_each(void (*visit)(mw_interp *interp, void *context), void *context);
@@ -229,6 +234,7 @@ typedef struct mw_request {
     struct mw_request *next, *previous; /* that run in the same interpreter */
     PyObject *data;               /* its scratchpad, see request_data(): a dict, or NULL until somebody asks for it */
     bool timed_out;               /* RequestTimeout has ended it */
+    unsigned metered;             /* MW_METER_*: for whom it is counted */
     mw_measures measures;
     bool cpu_known;               /* when it began, was: */
     mw_cpu cpu_start;
@@ -327,11 +333,13 @@ static inline void mw_take_gil(mw_request *request, PyThreadState *state)
         mw_count_gil_wait(&request->measures, began);
 }
 
-/* metrics.c: counting requests once an application wants it. No GIL needed. mw_meter_begin: false if this request is not counted; a pair with
- * mw_meter_end, which is told of a request that does not count after all. The meter of a thread that ends goes back. */
-extern atomic_bool mw_metering;
-bool mw_meter_begin(mw_thread *thread);
-void mw_meter_end(mw_thread *thread, const mw_request *request, bool counts);
+/* meter.c: counting requests once somebody wants it. No GIL needed. mw_meter_begin sets request->metered, and is a pair with mw_meter_end if that is
+ * not 0 then; result is what mw_run() makes of the request. The meter of a thread that ends goes back. */
+enum { MW_METER_API = 1, MW_METER_TELEMETRY = 2, MW_METER_SLOW = 4, MW_METER_RECORD = MW_METER_API | MW_METER_TELEMETRY };
+extern atomic_uint mw_metering; /* MW_METER_*: for whom */
+void mw_meter_begin(mw_request *request);
+void mw_meter_application(mw_request *request); /* the application is about to be called */
+void mw_meter_end(mw_request *request, int result);
 void mw_meter_give_back(mw_meter *meter);
 extern PyMethodDef mw_record_method, mw_drain_method, mw_totals_method, mw_server_method; /* for metrics.py */
 
@@ -391,8 +399,6 @@ bool mw_import_script(const char *script, const char *application_group, bool is
  * False when that failed, which was logged. */
 bool mw_exit_on_sigterm(void);
 bool mw_told_to_exit(void); /* whether it has */
-
-typedef _Atomic uint64_t mw_counter; /* cgo has no atomics, but keeps the names of types */
 
 /* interrupt.c. Raises mod_wsgi.RequestTimeout in the thread with that threading.get_ident(), at its next bytecode in the application group's
  * interpreter, if *request is still `number`. What the thread does is logged. May wait for the interpreter's GIL. False when there

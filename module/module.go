@@ -20,6 +20,7 @@ import (
 
 	"modwsgi/directives"
 	"modwsgi/interp"
+	"modwsgi/telemetry"
 )
 
 // child is what the exports need to know of this process. Apache's hooks carry no context, so it is global; set by Start before
@@ -57,6 +58,7 @@ func Start(recording []byte, facts unsafe.Pointer, ops unsafe.Pointer) (configur
 	if config.Process.PythonNeeded() {
 		if err = startPython(config, (*C.mw_facts)(facts), ops); err == nil {
 			importScripts(config.Process.ImportScripts)
+			startReporting(config)
 		}
 	}
 	return unsafe.Pointer(compiled), report, err
@@ -69,6 +71,13 @@ func importScripts(scripts []*directives.ImportScript) {
 		if script.ProcessGroup == "" {
 			interp.ImportScript(script.Path, script.ApplicationGroup, false)
 		}
+	}
+}
+
+// startReporting tells the administrator what embedded requests do, if there can be any.
+func startReporting(config *directives.Config) {
+	if config.Process.RestrictEmbedded != directives.On {
+		telemetry.Start(&config.Process)
 	}
 }
 

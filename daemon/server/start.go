@@ -22,6 +22,7 @@ import (
 	"modwsgi/daemon"
 	"modwsgi/daemon/setup"
 	"modwsgi/directives"
+	"modwsgi/telemetry"
 )
 
 const (
@@ -62,6 +63,7 @@ func Run() int {
 			p.cannotServe(err)
 		}
 		if p.preload() {
+			telemetry.Start(&p.config.Process)
 			p.serve()
 		}
 		close(p.started)

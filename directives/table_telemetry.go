@@ -4,14 +4,14 @@ package directives
 var telemetryDirectives = []Directive{
 	{
 		Name: "WSGITelemetryService", Syntax: "unix:path [interval=seconds]", Args: OneOrTwoWords, Places: mainServer,
-		Default: "off", Since: "6.0.0", Merge: NotMerged, Effect: Later,
+		Default: "off", Since: "6.0.0", Merge: NotMerged, Effect: Now,
 		Help: "A socket to report telemetry to",
 		Doc:  "A datagram socket; the interval is 0.5 seconds or more, 1 by default.",
 		read: readTelemetryService,
 	},
 	{
 		Name: "WSGITelemetryOptions", Syntax: "[+|-]CaptureUserAgent | None | All ...", Args: Words, Places: mainServer,
-		Default: "None", Since: "6.0.0", Merge: NotMerged, Effect: Later,
+		Default: "None", Since: "6.0.0", Merge: NotMerged, Effect: Now,
 		Help: "What telemetry reports",
 		Doc:  "Words with `+` and `-` change the present set; words without replace it.",
 		read: readTelemetryOptions,

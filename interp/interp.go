@@ -88,6 +88,8 @@ var process struct {
 	siblings           func(script, group string, now Version) Siblings
 	oddities           []*Fault // of the configured home
 	slowFinished       func(*Glimpse) string
+	beforeStop         func()
+	afterStop          func()
 }
 
 // Start starts Python; the calling thread becomes its main thread and must stay with Python (see runtime.LockOSThread) if it is
@@ -158,6 +160,9 @@ func logOutsideRequests(ops unsafe.Pointer, level int, text string) {
 	defer C.free(unsafe.Pointer(record))
 	C.mw_log_outside((*C.mw_ops)(ops), C.int(level), record)
 }
+
+// Warn writes a record outside requests to the error log; ops is as for Start.
+func Warn(ops unsafe.Pointer, text string) { logOutsideRequests(ops, C.MW_LOG_WARNING, text) }
 
 func optional(s string) *C.char {
 	if s == "" {

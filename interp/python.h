@@ -132,6 +132,7 @@ typedef struct mw_interp {
     PyObject *wsgi_version, *module_version, *apache_version;
     PyObject *event_callbacks, *shutdown_callbacks, *signal_callbacks; /* lists, which applications may change */
     PyObject *active_requests; /* a dict by request id, NULL until somebody asks for it */
+    PyObject *collections;     /* look() of collections.py, the same */
     struct mw_request *requests; /* all that run, linked by `next` */
     PyObject *keys[MW_KEY_CACHE]; /* CGI variable names seen before, by hash */
     mw_script *scripts[MW_SCRIPT_BUCKETS];
@@ -185,6 +186,8 @@ mw_interp *mw_interp_current(void);
 PyThreadState *mw_subinterpreter_new(const mw_interp_options *options);
 /* sys.setswitchinterval(): false with an exception. GIL held. */
 bool mw_switch_interval_set(double seconds);
+/* sys.getswitchinterval() of the main interpreter, 0 if that can't be told. Takes its GIL; no GIL held. */
+double mw_switch_interval(void);
 void mw_interp_options_clear(mw_interp_options *options);
 
 /* gilstate.c. Makes PyGILState_Ensure() on this thread mean `state`, which it is about to take the GIL with. Python before 3.12 keeps
@@ -416,6 +419,10 @@ static inline void mw_interrupt_forget(void)
 /* probe.c. Takes the main interpreter's GIL and lets go of it. False where Python does not run. No GIL held. */
 bool mw_probe(void);
 
+/* collections.c. What the garbage collectors of at most so many interpreters have done: for each its application group and numbers, NUL-terminated, n
+ * bytes in all, malloc'ed; source is collections.py. Takes one GIL after the other: may wait for ever. No GIL held. */
+char *mw_collections(const char *source, size_t most, size_t *n);
+
 /* stacks.c. Where the threads of every interpreter are, in lines of text, malloc'ed; NULL when out of memory. Takes one GIL after
  * the other: may wait for ever. No GIL held. */
 char *mw_stacks(void);
@@ -452,6 +459,8 @@ typedef enum mw_advice {
 extern mw_advice goMwAdvise(mw_text *script, mw_text *group, mw_version *version, int reloading);
 /* What the server's processes do, as JSON of n bytes; NULL if that is not known here. May wait. */
 extern char *goMwServerMetrics(size_t *n);
+/* Python ends in a child of Apache's with telemetry: before it does, and after. */
+extern void goMwStopping(bool over);
 /* Words a failure, as one log record, and says which HTTP status it means. Texts may be NULL. asked: mw_call.asked. The first line of detail
  * is for the record; what follows is a traceback to learn from. */
 extern char *goMwExplain(int code, mw_text *script, mw_text *group, mw_text *asked, mw_text *detail, int *status);

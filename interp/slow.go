@@ -129,9 +129,7 @@ func glimpse(g *C.mw_glimpse) *Glimpse {
 	}
 }
 
-//export goMwSlowRequest
-func goMwSlowRequest(g *C.mw_glimpse) *C.char {
-	CountEntry()
+func slowFinished(g *C.mw_glimpse) string {
 	end := glimpse(g)
 	end.End = &RequestEnd{
 		Status: int(g.status), ApplicationFinish: float64(g.application_finish), GILWait: float64(g.gil_wait), InputTime: float64(g.input_time),
@@ -139,10 +137,7 @@ func goMwSlowRequest(g *C.mw_glimpse) *C.char {
 		InputBytes: uint64(g.input_bytes), InputReads: uint64(g.input_reads), OutputBytes: uint64(g.output_bytes),
 		OutputWrites: uint64(g.output_writes), Active: uint64(g.active_at_end),
 	}
-	if text := process.slowFinished(end); text != "" {
-		return C.CString(text)
-	}
-	return nil
+	return process.slowFinished(end)
 }
 
 func seconds(s C.double) time.Duration { return time.Duration(float64(s) * float64(time.Second)) }

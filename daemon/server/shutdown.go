@@ -25,6 +25,7 @@ func (m *monitor) shutDown(a life.Action) {
 	end := time.Now().Add(limit)
 	time.AfterFunc(limit, func() {
 		p.logf(levelInfo, "was not done within shutdown-timeout, %v: it ends now, whatever still runs", limit)
+		p.reportEnd(false)
 		os.Exit(exitFailed)
 	})
 	p.retire()
@@ -32,6 +33,7 @@ func (m *monitor) shutDown(a life.Action) {
 		p.notify(daemon.Ending, a.Reason)
 	}
 	p.stopStarting()
+	p.reporter.Stopping(string(a.Reason))
 	if a.Stacks {
 		p.logStacks()
 	}
@@ -39,7 +41,17 @@ func (m *monitor) shutDown(a life.Action) {
 	m.finishRequests()
 	p.stopPython(a.Reason, time.Until(end))
 	p.logf(levelInfo, "ends")
+	p.reportEnd(true)
 	os.Exit(exitDone)
+}
+
+// reportEnd tells telemetry, unless the process is still starting.
+func (p *process) reportEnd(drained bool) {
+	select {
+	case <-p.started:
+		p.reporter.Stopped(drained)
+	default:
+	}
 }
 
 // stopStarting returns when the first thread of the process does nothing in Python any more.

@@ -63,7 +63,7 @@ func Run() int {
 			p.cannotServe(err)
 		}
 		if p.preload() {
-			telemetry.Start(&p.config.Process)
+			p.reporter = telemetry.Start(p.config, p.group.Name, p.group.Threads, func(text string) { logAt(levelWarning, "%s", text) })
 			p.serve()
 		}
 		close(p.started)

@@ -47,7 +47,8 @@ func TestSlowRequestIsReportedWhileItRunsAndWhenItIsOver(t *testing.T) {
 	inSettings(t, both(apachetest.MPMs, singles), func(t *testing.T, in setting) {
 		t.Parallel()
 		s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Conf: slowHosts + "WSGISlowRequests 0.15\n", Files: map[string]string{"slow.wsgi": slowScript}}))
-		for range 2 { // the second one is a request of its own
+		s.Do(t, host("two.test", "/")) // loading the script may take longer than the limit
+		for range 2 {                  // the second one is a request of its own
 			mark, gate := s.MarkFile("two.log"), makeFIFO(t, s)
 			answer := make(chan *apachetest.Response, 1)
 			go func() { answer <- s.Do(t, host("two.test", "/path/x?waits_at_the_gate="+gate)) }()
@@ -106,8 +107,9 @@ func TestSlowRequestsAreNotReportedUnlessThatIsWanted(t *testing.T) {
 func TestSlowRequestIsReportedWithoutItsStackWhenTheLockIsStuck(t *testing.T) {
 	inSettings(t, both([]apachetest.MPM{apachetest.Event}, manyThreads), func(t *testing.T, in setting) {
 		t.Parallel()
-		s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Conf: "WSGISlowRequests 0.15\nWSGIScriptAlias / {{.Root}}/slow.wsgi\n",
+		s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Conf: "WSGISlowRequests 0.5\nWSGIScriptAlias / {{.Root}}/slow.wsgi\n",
 			Files: map[string]string{"slow.wsgi": slowScript}}))
+		s.Get(t, "/") // loading the script may take longer than the limit
 		stuck, free := makeFIFO(t, s), makeFIFO(t, s)
 		answers := make(chan *apachetest.Response, 3)
 		get := func(path string) { answers <- s.Get(t, path) }

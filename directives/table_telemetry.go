@@ -26,8 +26,8 @@ var telemetryDirectives = []Directive{
 	{
 		Name: "WSGIVerboseDebugging", Syntax: "On|Off", Args: OnOff, Places: mainServer,
 		Default: "Off", Since: "3.0", Merge: NotMerged, Effect: Never,
-		Help: "Accepted, has no effect",
-		Doc:  "Use `LogLevel wsgi:debug`.",
-		read: readVerboseDebugging,
+		Help:      "Accepted, has no effect",
+		Meanwhile: "`LogLevel wsgi:debug` has more in the log",
+		read:      ignoreFlagQuietly,
 	},
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +23,7 @@ type identity struct {
 // identify takes it from the facts of a configuration.
 func identify(facts map[string]string, group string) identity {
 	parent, _ := strconv.ParseUint(facts["parent_pid"], 10, 64)
-	return identity{module: facts["module_version"], python: strings.TrimSuffix(facts["python_version"], "t"), apache: "Apache/" + facts["apache_version"],
+	return identity{module: facts["module_version"], python: facts["python_version"], apache: "Apache/" + facts["apache_version"],
 		mpm: facts["mpm"], group: group, parent: parent}
 }
 

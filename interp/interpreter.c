@@ -309,7 +309,7 @@ mw_thread *mw_thread_known(void)
 
 bool mw_thread_inside(void)
 {
-    return this_thread && this_thread->depth > 0;
+    return this_thread && (this_thread->depth > 0 || this_thread->counting);
 }
 
 /* Keeps state as the thread's own for the interpreter. */

@@ -63,8 +63,11 @@ void mw_meter_begin(mw_request *request)
     unsigned wanted = mw_metering;
     if (thread->depth > 0) /* a request within another one's time */
         return;
-    if (!thread->meter && !(thread->meter = take_meter(thread)))
+    thread->counting = true;
+    if (!thread->meter && !(thread->meter = take_meter(thread))) {
+        thread->counting = false;
         return;
+    }
     mw_meter *m = thread->meter;
     request->metered = wanted;
     request->measures.on = wanted & MW_METER_RECORD;
@@ -78,6 +81,7 @@ void mw_meter_begin(mw_request *request)
     m->active = started - before;
     m->cpu_known = (wanted & SLOW_TO_BE_TOLD) == SLOW_TO_BE_TOLD && mw_cpu_now(&m->cpu);
     pthread_mutex_unlock(&m->lock);
+    thread->counting = false;
 }
 
 void mw_meter_application(mw_request *request)
@@ -153,6 +157,7 @@ static void count(mw_meter *m, const mw_request *request, int64_t now)
 void mw_meter_end(mw_request *request, int result)
 {
     mw_meter *m = request->thread->meter;
+    request->thread->counting = true;
     bool counts = result != MW_AGAIN && result != MW_ELSEWHERE; /* it is another process's request then */
     int64_t now = mw_nanoseconds();
     if (request->application_finish == 0)
@@ -170,6 +175,7 @@ void mw_meter_end(mw_request *request, int result)
     if (counts && request->metered & MW_METER_SLOW && elapsed >= mw_slow_limit)
         mw_slow_finished(m, request, elapsed);
     atomic_fetch_add(&mw_all_meters.finished, 1);
+    request->thread->counting = false;
 }
 
 void mw_meter_give_back(mw_meter *m)

@@ -154,6 +154,7 @@ typedef struct mw_thread {
     bool output_in_use;        /* by a request that is not over; one inside it must not touch it */
     unsigned depth;            /* of mw_run(): a transport may run a request within another one's operation */
     mw_meter *meter;           /* what it has done, NULL until requests are counted */
+    bool counting;             /* it may hold the meter's lock */
 } mw_thread;
 
 enum { MW_OUTPUT_SIZE = 65536, MW_MOST_INTERPRETERS = 512 };
@@ -161,7 +162,7 @@ enum { MW_OUTPUT_SIZE = 65536, MW_MOST_INTERPRETERS = 512 };
 /* The calling thread's record, made on first use. NULL when out of memory. */
 mw_thread *mw_thread_self(void);
 mw_thread *mw_thread_known(void); /* the same, NULL if it has none */
-/* True if the calling thread is inside mw_run(). Safe in a signal handler. */
+/* True if the calling thread is inside mw_run(), so that it may hold locks. Safe in a signal handler. */
 bool mw_thread_inside(void);
 
 /* Finds or creates the interpreter of an application group. The caller holds no GIL. NULL with the code of the failure. */

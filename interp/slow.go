@@ -27,9 +27,9 @@ type RequestID struct {
 // A Glimpse is a request as it is seen from outside, while it runs or at its end. Texts are as the application gets them; cut ones end in "...".
 // Moments are seconds since the epoch, 0 where there is none.
 type Glimpse struct {
-	ID       RequestID
-	ThreadID int    // mod_wsgi.thread_id
-	PythonID uint64 // threading.get_ident()
+	ID       RequestID // while it runs
+	ThreadID int       // mod_wsgi.thread_id
+	PythonID uint64    // threading.get_ident()
 	Elapsed  time.Duration
 
 	ApplicationGroup, Script, URI                           string

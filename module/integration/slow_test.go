@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"modwsgi/module/apachetest"
 )
@@ -129,5 +130,39 @@ func TestSlowRequestIsReportedWithoutItsStackWhenTheLockIsStuck(t *testing.T) {
 				t.Error(r)
 			}
 		}
+	})
+}
+
+const floodScript = `
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    if environ["QUERY_STRING"]:
+        with open(environ["QUERY_STRING"]) as f:
+            f.read()
+        return [b"done"]
+    return (bytes(1 << 20) for _ in range(64))
+`
+
+// A client that does not take its answer must not keep the reports of others, whichever log its own is in.
+func TestSlowRequestsAreReportedWhileAnotherClientDoesNotRead(t *testing.T) {
+	inSettings(t, both([]apachetest.MPM{apachetest.Event}, manyThreads), func(t *testing.T, in setting) {
+		t.Parallel()
+		s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Conf: slowHosts + "WSGISlowRequests 0.3\n", Files: map[string]string{"slow.wsgi": floodScript}}))
+		connection := s.Dial(t)
+		connection.Send("GET /flood HTTP/1.1\r\nHost: two.test\r\n\r\n")
+		apachetest.Eventually(t, 10*time.Second, "the request is reported", func() bool {
+			return regexp.MustCompile(`WSGI030[56]: .*/flood`).MatchString(s.Log() + s.LogFile("two.log"))
+		})
+		gate := makeFIFO(t, s)
+		mark := s.MarkFile("two.log")
+		answer := make(chan *apachetest.Response, 1)
+		go func() { answer <- s.Do(t, host("two.test", "/other?"+gate)) }()
+		mark.Wait(t, `WSGI0305: .*/other`)
+		openGate(t, gate)
+		if r := <-answer; string(r.Body) != "done" {
+			t.Error(r)
+		}
+		mark.Wait(t, `WSGI0306: .*/other`)
+		connection.Close()
 	})
 }

@@ -302,7 +302,9 @@ func TestTelemetryTellsOfGarbageCollectors(t *testing.T) {
 		c.wait(t, "the main interpreter", kindSnapshot, func(r telemetry) bool { return r.text("interpreter_name") == "%{GLOBAL}" })
 		before := float64(time.Now().UnixNano()) / 1e9
 		expectBody(t, s, "/sub?collect=1", "0123456789")
-		pause := c.wait(t, "a collection", kindEvent, func(r telemetry) bool { return r.text("interpreter_name") == "sub" && r.number("start") >= before-0.01 && r.number("generation") == 2 })
+		pause := c.wait(t, "a collection", kindEvent, func(r telemetry) bool {
+			return r.text("interpreter_name") == "sub" && r.number("start") >= before-0.01 && r.number("generation") == 2
+		})
 		if !(pause.number("duration") > 0 && pause.number("duration") < 10) {
 			t.Error(pause)
 		}

@@ -85,7 +85,7 @@ run:
 	@.ci/serve $(MODULE) "$(APP)" "$(PORT)"
 
 # Packages in which neither Python nor Apache is linked: the race detector needs all of a program's memory to be Go's.
-PURE := ./directives/... ./daemon ./daemon/errorlog/... ./daemon/life/... ./daemon/setup/... ./daemon/supervisor/... ./module/apachetest/...
+PURE := ./directives/... ./daemon/telemetry/datagram ./daemon ./daemon/errorlog/... ./daemon/life/... ./daemon/setup/... ./daemon/supervisor/... ./module/apachetest/...
 
 .PHONY: test
 test: deps build lint

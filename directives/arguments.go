@@ -17,7 +17,7 @@ type arguments struct {
 	directive *Directive
 	place     place
 	failed    bool // an error was reported
-	// idle is set by a value that changes nothing, so that a directive without effect yet needs no warning.
+	// idle is set by a value that is the default, so that a directive without effect needs no notice.
 	idle bool
 }
 

@@ -82,7 +82,6 @@ type builder struct {
 	config   *Config
 	problems []orderedProblem
 	patterns []Pattern
-	idle     *tally // what has no effect yet
 
 	section *InterpreterOptions
 
@@ -119,7 +118,7 @@ func newBuilder(c *Config) *builder {
 	c.Process.SocketRotation = true
 	c.Process.TelemetryInterval = time.Second
 	c.sections = map[uint32]*scope{}
-	return &builder{config: c, idle: newTally()}
+	return &builder{config: c}
 }
 
 func build(r *Recording) *builder {
@@ -176,12 +175,6 @@ func (b *builder) read(rec *Record, t *target, seq int) {
 	d.read(a, t)
 	if a.unclosed {
 		a.warnf(0, "a quotation mark is not closed in %q", rec.Args)
-	}
-	if a.failed || a.idle {
-		return
-	}
-	if d.Effect == Later {
-		b.later(a.place, "", d.Meanwhile)
 	}
 }
 

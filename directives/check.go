@@ -19,7 +19,6 @@ func Check(r *Recording) Answer {
 	c.checkProxyHeaders()
 	c.checkFiles()
 	c.warnings.report(b, Warning)
-	b.idle.report(b, Warning)
 	slices.SortStableFunc(b.problems, func(x, y orderedProblem) int { return cmp.Compare(x.seq, y.seq) })
 	problems := make([]Problem, len(b.problems))
 	for i, p := range b.problems {

@@ -18,7 +18,7 @@ type Directive struct {
 	Since     string
 	Merge     MergeRule
 	Effect    Effect
-	// Meanwhile says what happens instead, for a directive whose effect comes later.
+	// Meanwhile says what happens instead, for a directive without effect.
 	Meanwhile string
 	Help      string // one line, shown by httpd -L
 	Doc       string // a paragraph or more for the reference page
@@ -91,13 +91,12 @@ const (
 	Collected                      // every occurrence counts, wherever it stands
 )
 
-// Effect says whether a directive does something in this version.
+// Effect says whether a directive does something.
 type Effect int
 
 const (
-	Now Effect = iota
-	Later
-	Never // accepted so that old configurations start
+	Now   Effect = iota
+	Never        // accepted so that existing configurations start
 )
 
 var fingerprint = sync.OnceValue(func() string {

@@ -87,7 +87,7 @@ var forms = map[string][]form{
 		{args: "", errors: "takes a path"}, {args: "/a.py process-group=none application-group=x", errors: "not declared"},
 		{args: "a.py process-group=%{GLOBAL} application-group=%{SERVER}", warning: "taken literally"}},
 	"WSGIPerInterpreterGIL": flagForms,
-	"WSGIFreeThreading":     flagForms,
+	"WSGIFreeThreading":     {{args: "Off"}, {args: "On", warning: "does nothing"}, {args: "yes", errors: "write On or Off"}},
 	"WSGISwitchInterval": {{args: "0.005"}, {args: "1e-3"}, {args: "0", errors: "above 0"}, {args: "-1", errors: "above 0"}, {args: "1s", errors: "above 0"}, {args: "nan", errors: "above 0"},
 		{args: "inf", errors: "above 0"}, {args: "", errors: "takes one"}},
 	"WSGIDaemonProcess": {{args: "a"}, {args: `"a b" threads=5`}, {args: "", errors: "at least one argument"}, {args: `""`, errors: "at least one argument"}, {args: "a b", errors: `"b" is no option`},

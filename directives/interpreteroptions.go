@@ -1,6 +1,7 @@
 package directives
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -44,7 +45,7 @@ func (a *arguments) readSelector(word string, section *InterpreterOptions) {
 
 func readPerInterpreterGIL(a *arguments, t *target) {
 	readContainerFlag(func(v *InterpreterValues) *Tristate { return &v.PerInterpreterGIL })(a, t)
-	if major, minor, _, known := a.builder.config.pythonVersion(); known && t.values().PerInterpreterGIL == On &&
+	if major, minor, known := a.builder.config.pythonVersion(); known && t.values().PerInterpreterGIL == On &&
 		(major < 3 || major == 3 && minor < 12) {
 		a.warnf(198, "an interpreter's own GIL needs Python 3.12; with Python %d.%d this does nothing", major, minor)
 	}
@@ -60,20 +61,26 @@ func readFreeThreading(a *arguments, t *target) {
 		t.section.FreeThreading = Unset
 		return
 	}
-	if _, _, free, known := a.builder.config.pythonVersion(); known && !free && t.values().FreeThreading == On {
-		a.warnf(200, "this Python is not a free-threaded build, so this does nothing")
+	if t.values().FreeThreading == On {
+		a.warnf(200, "it does nothing: Python%s runs with its GIL, and the module can't be built for a free-threaded build of it", a.builder.config.pythonName())
 	}
 }
 
-// pythonVersion reads the fact python_version: "3.11", "3.13.1", or "3.13t" for a free-threaded build.
-func (c *Config) pythonVersion() (major, minor int, free, known bool) {
-	text := c.Facts["python_version"]
-	text, free = strings.CutSuffix(text, "t")
-	parts := strings.Split(text, ".")
+// pythonVersion reads the fact python_version: "3.11", "3.13.1".
+func (c *Config) pythonVersion() (major, minor int, known bool) {
+	parts := strings.Split(c.Facts["python_version"], ".")
 	if len(parts) < 2 {
-		return 0, 0, false, false
+		return 0, 0, false
 	}
 	major, err1 := strconv.Atoi(parts[0])
 	minor, err2 := strconv.Atoi(parts[1])
-	return major, minor, free, err1 == nil && err2 == nil
+	return major, minor, err1 == nil && err2 == nil
+}
+
+// pythonName is the version for a message, with a blank in front, if it is known.
+func (c *Config) pythonName() string {
+	if major, minor, known := c.pythonVersion(); known {
+		return fmt.Sprintf(" %d.%d", major, minor)
+	}
+	return ""
 }

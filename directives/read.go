@@ -8,7 +8,7 @@ import (
 
 // Readers of directives that need no file of their own.
 
-// readFlag reads an On/Off directive of a scope. A value equal to the default changes nothing.
+// readFlag reads an On/Off directive of a scope.
 func readFlag(field func(*scope) *Tristate) func(*arguments, *target) {
 	return readFlagInto(func(t *target) *Tristate { return field(t.scope) })
 }
@@ -17,18 +17,13 @@ func readFlagInto(field func(*target) *Tristate) func(*arguments, *target) {
 	return func(a *arguments, t *target) {
 		if value, ok := a.flag(); ok {
 			*field(t) = value
-			a.idle = value.String() == a.directive.Default
 		}
 	}
 }
 
-// readContainerFlag reads a flag that <WSGIInterpreterOptions> may scope. There it is part of the section, whose own
-// warning covers it.
+// readContainerFlag reads a flag that <WSGIInterpreterOptions> may scope.
 func readContainerFlag(field func(*InterpreterValues) *Tristate) func(*arguments, *target) {
-	return func(a *arguments, t *target) {
-		readFlagInto(func(t *target) *Tristate { return field(t.values()) })(a, t)
-		a.idle = a.idle || t.section != nil
-	}
+	return readFlagInto(func(t *target) *Tristate { return field(t.values()) })
 }
 
 // readSwitch reads an On/Off directive of the main server, whose default newBuilder has set.
@@ -79,11 +74,10 @@ func ignoreQuietly(read func(*arguments, *target)) func(*arguments, *target) {
 	}
 }
 
-func readGroupAuthoritative(a *arguments, _ *target) { a.flag() }
-
-func readVerboseDebugging(a *arguments, _ *target) {
+// ignoreFlagQuietly is for what has never done anything in the release that this module follows.
+func ignoreFlagQuietly(a *arguments, _ *target) {
 	if _, ok := a.flag(); ok {
-		a.noticef(0, "it does nothing and may be removed")
+		a.noticef(0, "it does nothing and may be removed: %s", a.directive.Meanwhile)
 	}
 }
 
@@ -92,7 +86,6 @@ func readApacheExtensions(a *arguments, t *target) {
 	if value, ok := a.flag(); ok {
 		t.scope.passApacheRequest = value
 		a.warnf(0, "it is the old name of WSGIPassApacheRequest; write that")
-		a.idle = value == Off
 	}
 }
 
@@ -206,7 +199,6 @@ func readPythonPath(a *arguments, t *target) {
 			a.warnf(0, "%q is no absolute path; it depends on the working directory", dir)
 		}
 	}
-	a.idle = t.section != nil
 }
 
 func readPythonHome(a *arguments, t *target) {
@@ -233,7 +225,6 @@ func readSwitchInterval(a *arguments, t *target) {
 			t.values().SwitchInterval = interval
 		}
 	}
-	a.idle = t.section != nil
 }
 
 func readSocketPrefix(a *arguments, t *target) {

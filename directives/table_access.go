@@ -31,8 +31,8 @@ var accessDirectives = []Directive{
 	{
 		Name: "WSGIGroupAuthoritative", Syntax: "On|Off", Args: OnOff, Places: directoriesAuthConfig,
 		Default: "On", Since: "2.0", Merge: InnermostSet, Effect: Never,
-		Help: "Accepted, has no effect",
-		Doc:  "Apache 2.4 decides about authorisation with its `Require` sections.",
-		read: readGroupAuthoritative,
+		Help:      "Accepted, has no effect",
+		Meanwhile: "Apache decides about authorisation with its `Require` sections",
+		read:      ignoreFlagQuietly,
 	},
 }

@@ -113,9 +113,10 @@ var pythonDirectives = []Directive{
 	},
 	{
 		Name: "WSGIFreeThreading", Syntax: "On|Off", Args: OnOff, Places: mainServer, Container: true,
-		Default: "Off", Since: "6.0.0", Merge: NotMerged, Effect: Later,
+		Default: "Off", Since: "6.0.0", Merge: NotMerged, Effect: Never,
 		Help: "Whether Python starts without its GIL",
-		Doc:  "Needs a free-threaded build of Python. It concerns whole processes.",
+		Doc: "It needs a free-threaded build of Python, which the module can't be built for: it relies on the GIL. `On` does nothing, and a warning says so at each start (WSGI0200). " +
+			"`WSGIPerInterpreterGIL` lets applications run on several cores.",
 		read: readFreeThreading,
 	},
 	{

@@ -2,18 +2,6 @@ package directives
 
 import "fmt"
 
-// later notes that a directive, or what is named of it ("option 'x'"), has no effect in this version.
-func (b *builder) later(at place, what, meanwhile string) {
-	text := "accepted and checked, but it has no effect yet in this version"
-	if what != "" {
-		text = what + " is " + text
-	}
-	if meanwhile != "" {
-		text += ": " + meanwhile
-	}
-	b.idle.add(at, 0, "%s", text)
-}
-
 // A tally counts occurrences of the same message about the same directive and remembers the first place of each, so that
 // two thousand virtual hosts with the same line get one warning.
 type tally struct {

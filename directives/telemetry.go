@@ -1,9 +1,6 @@
 package directives
 
-import (
-	"strings"
-	"time"
-)
+import "strings"
 
 const (
 	telemetryPrefix       = "unix:"
@@ -55,7 +52,6 @@ func readSlowRequests(a *arguments, t *target) {
 		a.warnf(0, "%q is read as %g; write a number of seconds", word, seconds)
 	}
 	t.process.SlowRequests = secondsDuration(seconds)
-	a.idle = t.process.SlowRequests == time.Duration(0)
 }
 
 const captureUserAgent = "CaptureUserAgent"

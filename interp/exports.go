@@ -2,7 +2,7 @@ package interp
 
 /*
 #include <stdlib.h>
-#include "python.h"
+#include "meter.h"
 */
 import "C"
 
@@ -66,6 +66,18 @@ func goMwServerMetrics(n *C.size_t) *C.char {
 	}
 	*n = C.size_t(len(text))
 	return (*C.char)(C.CBytes(text))
+}
+
+//export goMwSlowRequest
+func goMwSlowRequest(g *C.mw_glimpse) *C.char {
+	CountEntry()
+	return optional(slowFinished(g))
+}
+
+//export goMwStopping
+func goMwStopping(over C.bool) {
+	CountEntry()
+	stopping(bool(over))
 }
 
 //export goMwExplain

@@ -156,7 +156,7 @@ static int final_status(const mw_request *request, int result)
 /* Notes how the call of the application ended, and tells who listens. */
 static void finish(mw_request *request, int result)
 {
-    if (!request->measures.on && !mw_events_wanted(request->interp)) /* it may just have subscribed */
+    if (!request->metered && !request->measures.on && !mw_events_wanted(request->interp)) /* it may just have subscribed */
         return;
     request->application_finish = mw_now();
     request->final_status = final_status(request, result);
@@ -211,6 +211,8 @@ static int run(mw_request *request)
         bool observed = mw_events_wanted(interp);
         request->measures.on = request->measures.on || observed;
         request->cpu_known = observed && mw_cpu_now(&request->cpu_start);
+        if (request->metered)
+            mw_meter_application(request);
         status = mw_publish_request_started(request, &application, environ) ? call_application(request, application, environ) : failed(request);
         finish(request, status);
     } else {
@@ -276,8 +278,9 @@ int mw_run(mw_call *call)
     mw_thread *thread = mw_thread_self();
     if (!thread)
         return mw_fail(call, 191, NULL);
-    bool metered = mw_metering && mw_meter_begin(thread);
-    mw_request request = {.call = call, .thread = thread, .declared = -1, .measures.on = metered};
+    mw_request request = {.call = call, .thread = thread, .declared = -1};
+    if (mw_metering)
+        mw_meter_begin(&request);
     int code, status;
     if (mw_request_enter(&request, &code)) {
         mw_request_begin(&request);
@@ -291,8 +294,8 @@ int mw_run(mw_call *call)
         write_pending(&request);
     if (request.buffered)
         thread->output_in_use = false;
-    if (metered)
-        mw_meter_end(thread, &request, status != MW_AGAIN && status != MW_ELSEWHERE);
+    if (request.metered)
+        mw_meter_end(&request, status);
     if (status > 0 && request.committed) /* by a thread of the application's, after the failure */
         status = MW_CUT;
     if (status == MW_ANSWERED && !request.gone && request.sent < request.declared)

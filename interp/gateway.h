@@ -51,6 +51,9 @@ typedef struct mw_ops {
     void (*log)(void *transport, int level, const mw_origin *origin, const char *text, size_t n);
     /* The last level that gets into that log. */
     int (*log_level)(void *transport);
+    /* Writes to the request's log what somebody else has to say of it: on any thread, beside everything that goes on with the request, which is kept
+     * from ending meanwhile. Never waits for the client. False if that is not possible now, or NULL. */
+    bool (*log_aside)(void *transport, int level, const char *text, size_t n);
 
     /* What mod_ssl knows of the client's connection: whether it is encrypted, and the value of a variable, which lives as long as the
      * request, or NULL. Work in a forked copy. Both NULL in a transport without that connection. */

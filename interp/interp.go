@@ -73,6 +73,8 @@ type Options struct {
 	// Siblings tells what other processes of the group know of a script in an application group, which is in this version now. It may wait for a
 	// second or so. nil: there are none.
 	Siblings func(script, group string, now Version) Siblings
+
+	Telemetry bool // WSGITelemetryService is set: applications get no metrics of their own
 }
 
 // A Server is what the module apache says of the server beside its version.
@@ -92,6 +94,9 @@ var process struct {
 	who                string   // this daemon process, for log records
 	requestLimit       string   // what it means to take too long
 	memoryLimit        string   // what may be why there is no memory
+	slowFinished       func(*Glimpse) string
+	beforeStop         func()
+	afterStop          func()
 }
 
 // Start starts Python; the calling thread becomes its main thread and must stay with Python (see runtime.LockOSThread) if it is
@@ -135,7 +140,7 @@ func start(o Options, ops unsafe.Pointer) error {
 	if o.HashSeed != nil {
 		c.has_hash_seed, c.hash_seed = 1, C.ulong(*o.HashSeed)
 	}
-	c.keep_stdio = truth(o.KeepStdio)
+	c.keep_stdio, c.telemetry = truth(o.KeepStdio), truth(o.Telemetry)
 	fillInterpreterOptions(&c.main, process.interpreter(""), "")
 	c.maximum_processes, c.threads_per_process = C.int(o.MaximumProcesses), C.int(o.ThreadsPerProcess)
 	c.server_description, c.server_mpm, c.server_built = C.CString(o.Server.Description), C.CString(o.Server.MPM), C.CString(o.Server.Built)
@@ -171,6 +176,9 @@ func logOutsideRequests(ops unsafe.Pointer, level int, text string) {
 	defer C.free(unsafe.Pointer(record))
 	C.mw_log_outside((*C.mw_ops)(ops), C.int(level), record)
 }
+
+// Warn writes a record outside requests to the error log; ops is as for Start.
+func Warn(ops unsafe.Pointer, text string) { logOutsideRequests(ops, C.MW_LOG_WARNING, text) }
 
 func optional(s string) *C.char {
 	if s == "" {

@@ -35,6 +35,11 @@ static mw_interp *find(const char *group, size_t bucket)
     return i;
 }
 
+mw_interp *mw_interp_known(const char *group)
+{
+    return mw_this.running ? find(group, hash_of(group)) : NULL;
+}
+
 void mw_interp_each(void (*visit)(mw_interp *interp, void *context), void *context)
 {
     for (size_t bucket = 0; bucket < BUCKETS; bucket++)
@@ -304,7 +309,7 @@ mw_thread *mw_thread_known(void)
 
 bool mw_thread_inside(void)
 {
-    return this_thread && this_thread->depth > 0;
+    return this_thread && (this_thread->depth > 0 || this_thread->counting);
 }
 
 /* Keeps state as the thread's own for the interpreter. */

@@ -2,16 +2,13 @@
  * thread serves may be asked only while the interpreter's GIL keeps it from ending. */
 #include "python.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static mw_interp *known(const char *group);
 
 bool mw_interrupt(const char *application_group, unsigned long python_id, const mw_counter *request, uint64_t number, bool tell)
 {
     mw_thread *thread = mw_thread_self();
-    mw_interp *interp = known(application_group);
+    mw_interp *interp = mw_interp_known(application_group);
     if (!thread || !interp || !mw_enter(interp, thread))
         return false;
     char *stack = NULL;
@@ -28,24 +25,4 @@ bool mw_interrupt(const char *application_group, unsigned long python_id, const 
     }
     free(stack);
     return raised;
-}
-
-typedef struct search {
-    const char *group;
-    mw_interp *found;
-} search;
-
-static void compare(mw_interp *interp, void *context)
-{
-    search *s = context;
-    if (strcmp(interp->group, s->group) == 0)
-        s->found = interp;
-}
-
-/* The interpreter of a group if there is one: none is made for this. */
-static mw_interp *known(const char *group)
-{
-    search s = {.group = group};
-    mw_interp_each(compare, &s);
-    return mw_this.running ? s.found : NULL;
 }

@@ -56,6 +56,7 @@ typedef struct mw_python_options {
     const char *first_path;    /* put first in sys.path, NULL: nothing */
     int maximum_processes, threads_per_process;
     int keep_stdio;            /* a single process on a terminal */
+    int telemetry;             /* WSGITelemetryService is set: applications get no metrics */
     mw_interp_options main;    /* of the main interpreter */
 } mw_python_options;
 
@@ -131,6 +132,7 @@ typedef struct mw_interp {
     PyObject *wsgi_version, *module_version, *apache_version;
     PyObject *event_callbacks, *shutdown_callbacks, *signal_callbacks; /* lists, which applications may change */
     PyObject *active_requests; /* a dict by request id, NULL until somebody asks for it */
+    PyObject *collections;     /* look() of collections.py, the same */
     struct mw_request *requests; /* all that run, linked by `next` */
     PyObject *keys[MW_KEY_CACHE]; /* CGI variable names seen before, by hash */
     mw_script *scripts[MW_SCRIPT_BUCKETS];
@@ -138,7 +140,8 @@ typedef struct mw_interp {
 
 struct mw_request;
 
-typedef struct mw_meter mw_meter; /* metrics.c */
+typedef _Atomic uint64_t mw_counter; /* cgo has no atomics, but keeps the names of types */
+typedef struct mw_meter mw_meter; /* meter.h */
 
 /* One operating system thread that has entered Python. Owned by that thread, freed by it when it ends. */
 typedef struct mw_thread {
@@ -151,6 +154,7 @@ typedef struct mw_thread {
     bool output_in_use;        /* by a request that is not over; one inside it must not touch it */
     unsigned depth;            /* of mw_run(): a transport may run a request within another one's operation */
     mw_meter *meter;           /* what it has done, NULL until requests are counted */
+    bool counting;             /* it may hold the meter's lock */
 } mw_thread;
 
 enum { MW_OUTPUT_SIZE = 65536, MW_MOST_INTERPRETERS = 512 };
@@ -158,11 +162,14 @@ enum { MW_OUTPUT_SIZE = 65536, MW_MOST_INTERPRETERS = 512 };
 /* The calling thread's record, made on first use. NULL when out of memory. */
 mw_thread *mw_thread_self(void);
 mw_thread *mw_thread_known(void); /* the same, NULL if it has none */
-/* True if the calling thread is inside mw_run(). Safe in a signal handler. */
+/* True if the calling thread is inside mw_run(), so that it may hold locks. Safe in a signal handler. */
 bool mw_thread_inside(void);
 
 /* Finds or creates the interpreter of an application group. The caller holds no GIL. NULL with the code of the failure. */
 mw_interp *mw_interp_get(const char *group, int *code);
+
+/* The interpreter of an application group if there is one: none is made for this. */
+mw_interp *mw_interp_known(const char *group);
 
 /* Calls `visit` for every interpreter there is, the main one last. No GIL held. */
 void mw_interp_each(void (*visit)(mw_interp *interp, void *context), void *context);
@@ -180,6 +187,8 @@ mw_interp *mw_interp_current(void);
 PyThreadState *mw_subinterpreter_new(const mw_interp_options *options);
 /* sys.setswitchinterval(): false with an exception. GIL held. */
 bool mw_switch_interval_set(double seconds);
+/* sys.getswitchinterval() of the main interpreter, 0 if that can't be told. Takes its GIL; no GIL held. */
+double mw_switch_interval(void);
 void mw_interp_options_clear(mw_interp_options *options);
 
 /* gilstate.c. Makes PyGILState_Ensure() on this thread mean `state`, which it is about to take the GIL with. Python before 3.12 keeps
@@ -229,6 +238,7 @@ typedef struct mw_request {
     struct mw_request *next, *previous; /* that run in the same interpreter */
     PyObject *data;               /* its scratchpad, see request_data(): a dict, or NULL until somebody asks for it */
     bool timed_out;               /* RequestTimeout has ended it */
+    unsigned metered;             /* MW_METER_*: for whom it is counted */
     mw_measures measures;
     bool cpu_known;               /* when it began, was: */
     mw_cpu cpu_start;
@@ -327,11 +337,13 @@ static inline void mw_take_gil(mw_request *request, PyThreadState *state)
         mw_count_gil_wait(&request->measures, began);
 }
 
-/* metrics.c: counting requests once an application wants it. No GIL needed. mw_meter_begin: false if this request is not counted; a pair with
- * mw_meter_end, which is told of a request that does not count after all. The meter of a thread that ends goes back. */
-extern atomic_bool mw_metering;
-bool mw_meter_begin(mw_thread *thread);
-void mw_meter_end(mw_thread *thread, const mw_request *request, bool counts);
+/* meter.c: counting requests once somebody wants it. No GIL needed. mw_meter_begin sets request->metered, and is a pair with mw_meter_end if that is
+ * not 0 then; result is what mw_run() makes of the request. The meter of a thread that ends goes back. */
+enum { MW_METER_API = 1, MW_METER_TELEMETRY = 2, MW_METER_SLOW = 4, MW_METER_RECORD = MW_METER_API | MW_METER_TELEMETRY };
+extern atomic_uint mw_metering; /* MW_METER_*: for whom */
+void mw_meter_begin(mw_request *request);
+void mw_meter_application(mw_request *request); /* the application is about to be called */
+void mw_meter_end(mw_request *request, int result);
 void mw_meter_give_back(mw_meter *meter);
 extern PyMethodDef mw_record_method, mw_drain_method, mw_totals_method, mw_server_method; /* for metrics.py */
 
@@ -392,8 +404,6 @@ bool mw_import_script(const char *script, const char *application_group, bool is
 bool mw_exit_on_sigterm(void);
 bool mw_told_to_exit(void); /* whether it has */
 
-typedef _Atomic uint64_t mw_counter; /* cgo has no atomics, but keeps the names of types */
-
 /* interrupt.c. Raises mod_wsgi.RequestTimeout in the thread with that threading.get_ident(), at its next bytecode in the application group's
  * interpreter, if *request is still `number`. `tell` logs what the thread does. May wait for the interpreter's GIL. False when there
  * was nothing to interrupt. No GIL held, not on a thread with a request. */
@@ -409,6 +419,10 @@ static inline void mw_interrupt_forget(void)
 
 /* probe.c. Takes the main interpreter's GIL and lets go of it. False where Python does not run. No GIL held. */
 bool mw_probe(void);
+
+/* collections.c. What the garbage collectors of at most so many interpreters have done: for each its application group and numbers, NUL-terminated, n
+ * bytes in all, malloc'ed; source is collections.py. Takes one GIL after the other: may wait for ever. No GIL held. */
+char *mw_collections(const char *source, size_t most, size_t *n);
 
 /* stacks.c. Where the threads of every interpreter are, in lines of text, malloc'ed; NULL when out of memory. Takes one GIL after
  * the other: may wait for ever. No GIL held. */
@@ -446,6 +460,8 @@ typedef enum mw_advice {
 extern mw_advice goMwAdvise(mw_text *script, mw_text *group, mw_version *version, int reloading);
 /* What the server's processes do, as JSON of n bytes; NULL if that is not known here. May wait. */
 extern char *goMwServerMetrics(size_t *n);
+/* Python ends in a child of Apache's with telemetry: before it does, and after. */
+extern void goMwStopping(bool over);
 /* Words a failure, as one log record, and says which HTTP status it means. Texts may be NULL. asked: mw_call.asked. The first line of detail
  * is for the record; what follows is a traceback to learn from. */
 extern char *goMwExplain(int code, mw_text *script, mw_text *group, mw_text *asked, mw_text *detail, int *status);

@@ -48,9 +48,13 @@ static void *stop_all(void *unused)
     (void)unused;
     while (sem_wait(&stopping.wanted) != 0)
         ;
+    if (mw_this.options.telemetry)
+        goMwStopping(false);
     mw_publish_process_stopping("");
     if (!stopping.only_tell)
         mw_interp_each(stop_interpreter, NULL);
+    if (mw_this.options.telemetry)
+        goMwStopping(true);
     sem_post(&stopping.done);
     return NULL;
 }

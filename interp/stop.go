@@ -17,6 +17,19 @@ func Stop(limit time.Duration) bool {
 	return C.mw_python_stop(C.double(limit.Seconds()), false) != C.MW_STOP_LATE
 }
 
+// OnStop has functions called before and after what is done in Apache's children when Python ends, on a thread that C has made. To be called once,
+// before there are requests.
+func OnStop(before, after func()) { process.beforeStop, process.afterStop = before, after }
+
+func stopping(over bool) {
+	switch {
+	case over && process.afterStop != nil:
+		process.afterStop()
+	case !over && process.beforeStop != nil:
+		process.beforeStop()
+	}
+}
+
 // PublishStopping tells the subscribers of every interpreter that the process is going to end, and why. It lasts as long as they like.
 func PublishStopping(reason string) {
 	defer onThread()()

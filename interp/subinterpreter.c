@@ -63,3 +63,17 @@ bool mw_switch_interval_set(double seconds)
     Py_DECREF(done);
     return true;
 }
+
+double mw_switch_interval(void)
+{
+    mw_thread *thread = mw_this.running ? mw_thread_self() : NULL;
+    mw_interp *interp = thread ? mw_interp_known("") : NULL;
+    if (!interp || !mw_enter(interp, thread))
+        return 0;
+    PyObject *get = PySys_GetObject("getswitchinterval"), *value = get ? PyObject_CallNoArgs(get) : NULL; /* get is borrowed */
+    double seconds = value ? PyFloat_AsDouble(value) : 0;
+    PyErr_Clear();
+    Py_XDECREF(value);
+    mw_leave();
+    return seconds > 0 ? seconds : 0;
+}

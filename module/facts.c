@@ -23,7 +23,7 @@ static const char *mpm_number(apr_pool_t *pool, int query)
 static const char *python_version(apr_pool_t *pool)
 {
     const char *python = Py_GetVersion();
-    return apr_pstrcat(pool, apr_pstrndup(pool, python, strcspn(python, " ")), strstr(python, "free-threading") ? "t" : "", NULL);
+    return apr_pstrndup(pool, python, strcspn(python, " "));
 }
 
 apr_table_t *mw_configuration_facts(apr_pool_t *pool)

@@ -18,6 +18,7 @@ import (
 	"time"
 	"unsafe"
 
+	"modwsgi/daemon/telemetry"
 	"modwsgi/directives"
 	"modwsgi/interp"
 )
@@ -57,6 +58,7 @@ func Start(recording []byte, facts unsafe.Pointer, ops unsafe.Pointer) (configur
 	if config.Process.PythonNeeded() {
 		if err = startPython(config, (*C.mw_facts)(facts), ops); err == nil {
 			importScripts(config.Process.ImportScripts)
+			startReporting(config, (*C.mw_facts)(facts), ops)
 		}
 	}
 	return unsafe.Pointer(compiled), report, err
@@ -70,6 +72,15 @@ func importScripts(scripts []*directives.ImportScript) {
 			interp.ImportScript(script.Path, script.ApplicationGroup, false)
 		}
 	}
+}
+
+// startReporting tells the administrator what embedded requests do, if there can be any.
+func startReporting(config *directives.Config, facts *C.mw_facts, ops unsafe.Pointer) {
+	if config.Process.RestrictEmbedded == directives.On {
+		return
+	}
+	reporter := telemetry.Start(config, "", int(facts.threads_per_process), func(text string) { interp.Warn(ops, text) })
+	interp.OnStop(func() { reporter.Stopping("") }, func() { reporter.Stopped(true) })
 }
 
 // proveRuntime uses the three things that hang for ever when a Go runtime has been copied by fork: a goroutine, a timer and the
@@ -110,6 +121,7 @@ func startPython(config *directives.Config, facts *C.mw_facts, ops unsafe.Pointe
 		KeepStdio:         facts.single_process != 0,
 		FoldCase:          !p.CaseSensitivity,
 		Embedded:          true,
+		Telemetry:         p.TelemetryTarget != "",
 		Interpreter:       func(group string) interp.InterpreterOptions { return interpreterOptions(p, group) },
 		MaximumProcesses:  int(facts.maximum_processes),
 		ThreadsPerProcess: int(facts.threads_per_process),

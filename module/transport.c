@@ -321,6 +321,13 @@ static void log_record(void *transport, int level, const mw_origin *origin, cons
         ap_log_error(file, line, APLOG_MODULE_INDEX, level, 0, mw_this_child.main_server, "%.*s", length, text);
 }
 
+/* As a record of the server's: one of the request's would touch its notes, which are its thread's. */
+static bool log_aside(void *transport, int level, const char *text, size_t n)
+{
+    ap_log_error(APLOG_MARK, level, 0, ((mw_exchange *)transport)->r->server, "%.*s", n < HUGE_STRING_LEN ? (int)n : HUGE_STRING_LEN, text);
+    return true;
+}
+
 static int log_level(void *transport)
 {
     if (transport)
@@ -336,6 +343,7 @@ const mw_ops mw_apache_ops = {
     .write = write_body,
     .send_file = send_file,
     .log = log_record,
+    .log_aside = log_aside,
     .is_https = is_https,
     .tls_variable = tls_variable,
     .log_level = log_level,
@@ -349,6 +357,7 @@ const mw_ops mw_answer_ops = {
     .write = write_body,
     .send_file = send_file,
     .log = log_record,
+    .log_aside = log_aside,
     .is_https = is_https,
     .tls_variable = tls_variable,
     .log_level = log_level,

@@ -83,8 +83,8 @@ type Machine struct {
 	lastBusy Time
 	drain    time.Duration // that Retiring may take
 	drainEnd Time
-	lasting  Reason // why it is due whatever becomes of a change of its scripts; "": it is not
-	kept     bool   // it is due, and was told to go on meanwhile
+	lasting  Reason                // why it is due whatever becomes of a change of its scripts; "": it is not
+	kept     bool                  // it is due, and was told to go on meanwhile
 	pending  map[int]*interruption // by thread
 	idle     idleness
 	memory   memory

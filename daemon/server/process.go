@@ -13,6 +13,7 @@ import (
 
 	"modwsgi/daemon"
 	"modwsgi/daemon/life"
+	"modwsgi/daemon/telemetry"
 	"modwsgi/directives"
 )
 
@@ -26,10 +27,11 @@ type process struct {
 	memory     *memoryGauge    // nil if there is none
 	wake       int             // an eventfd: the request threads have something to say
 
-	stopping atomic.Bool   // no further scripts, no request threads
-	done     atomic.Bool   // a process that only runs scripts has run them
-	failed   atomic.Bool   // what its predecessor serves can't be loaded
-	started  chan struct{} // closed when the first thread has done its part
+	stopping atomic.Bool         // no further scripts, no request threads
+	done     atomic.Bool         // a process that only runs scripts has run them
+	failed   atomic.Bool         // what its predecessor serves can't be loaded
+	started  chan struct{}       // closed when the first thread has done its part
+	reporter *telemetry.Reporter // set before that; nil in a process without request threads
 
 	mainThread chan func()         // what the first thread, Python's main thread, does then; see onMainThread
 	signals    chan syscall.Signal // for applications, see publishSignals; the monitor sends and closes it

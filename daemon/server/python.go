@@ -37,7 +37,7 @@ func (p *process) pythonOptions() interp.Options {
 		Optimize: settings.PythonOptimize, DontWriteBytecode: settings.DontWriteBytecode, FoldCase: !settings.CaseSensitivity,
 		ProcessGroup: g.Name, MaximumProcesses: g.MostProcesses(), ThreadsPerProcess: g.Threads,
 		ApacheVersion: version(p.config.Facts["apache_version"]), ModuleVersion: version(p.config.Facts["module_version"]),
-		Server: server(p.config.Facts),
+		Server: server(p.config.Facts), Telemetry: settings.TelemetryTarget != "",
 		Interpreter: func(application string) interp.InterpreterOptions {
 			return interpreterOptions(settings, g, application)
 		},

@@ -30,6 +30,7 @@ func (m *monitor) shutDown(a life.Action) {
 		if len(p.view().Requests) > 0 {
 			p.logStacks(fmt.Sprintf("%s, and was not done within shutdown-timeout=%.0f", fate.Reason(a.Reason, p.group), limit.Seconds()))
 		}
+		p.reportEnd(false)
 		os.Exit(exitFailed)
 	})
 	p.retire()
@@ -37,6 +38,7 @@ func (m *monitor) shutDown(a life.Action) {
 		p.tell(daemon.Notice{Kind: daemon.Ending, Reason: string(a.Reason), Spent: a.Spent})
 	}
 	p.stopStarting()
+	p.reporter.Stopping(string(a.Reason))
 	if a.Stacks {
 		p.logStacks(fate.Reason(a.Reason, p.group))
 	}
@@ -44,7 +46,17 @@ func (m *monitor) shutDown(a life.Action) {
 	m.finishRequests()
 	p.stopPython(a.Reason, time.Until(end))
 	p.logf(levelInfo, "ends")
+	p.reportEnd(true)
 	os.Exit(exitDone)
+}
+
+// reportEnd tells telemetry, unless the process is still starting.
+func (p *process) reportEnd(drained bool) {
+	select {
+	case <-p.started:
+		p.reporter.Stopped(drained)
+	default:
+	}
 }
 
 // stopStarting returns when the first thread of the process does nothing in Python any more.

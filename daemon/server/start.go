@@ -21,6 +21,7 @@ import (
 
 	"modwsgi/daemon"
 	"modwsgi/daemon/setup"
+	"modwsgi/daemon/telemetry"
 	"modwsgi/directives"
 )
 
@@ -64,6 +65,7 @@ func Run() int {
 			p.cannotServe(err)
 		}
 		if p.preload() {
+			p.reporter = telemetry.Start(p.config, p.group.Name, p.group.Threads, func(text string) { logAt(levelWarning, "%s", text) })
 			p.serve()
 		}
 		close(p.started)

@@ -289,6 +289,32 @@ static long read_body(void *transport, char *buffer, size_t n, int block, const 
 
 /* ---- The error log ---- */
 
+enum { LOG_FIXED = 1 + 4 + 4, LONGEST_FILE = 4096 };
+
+/* The frame of a record: its parts, for one call. */
+typedef struct log_frame {
+    unsigned char head[MWD_HEADER + LOG_FIXED];
+    struct iovec parts[4];
+    size_t n;
+} log_frame;
+
+static void make_log_frame(log_frame *f, int level, const mw_origin *origin, const char *text, size_t n)
+{
+    const char *file = origin ? origin->file : "";
+    size_t n_file = strnlen(file, LONGEST_FILE);
+    if (n > MWD_MAX_PAYLOAD - LOG_FIXED - LONGEST_FILE - 1)
+        n = MWD_MAX_PAYLOAD - LOG_FIXED - LONGEST_FILE - 1;
+    mwd_put_header(f->head, MWD_LOG, 0, LOG_FIXED + n_file + 1 + n);
+    f->head[MWD_HEADER] = level;
+    mwd_put32(f->head + MWD_HEADER + 1, origin ? origin->line : 0);
+    mwd_put32(f->head + MWD_HEADER + 5, n_file);
+    f->parts[0] = (struct iovec){f->head, sizeof f->head};
+    f->parts[1] = (struct iovec){(void *)file, n_file};
+    f->parts[2] = (struct iovec){"", 1};
+    f->parts[3] = (struct iovec){(void *)text, n};
+    f->n = sizeof f->head + n_file + 1 + n;
+}
+
 static void log_record(void *transport, int level, const mw_origin *origin, const char *text, size_t n)
 {
     mwd_exchange *x = transport;
@@ -296,19 +322,28 @@ static void log_record(void *transport, int level, const mw_origin *origin, cons
         mwd_log_write(level, text, n);
         return;
     }
-    enum { FIXED = 1 + 4 + 4, LONGEST_FILE = 4096 };
-    unsigned char head[MWD_HEADER + FIXED];
-    const char *file = origin ? origin->file : "";
-    size_t n_file = strnlen(file, LONGEST_FILE);
-    if (n > MWD_MAX_PAYLOAD - FIXED - LONGEST_FILE - 1)
-        n = MWD_MAX_PAYLOAD - FIXED - LONGEST_FILE - 1;
-    mwd_put_header(head, MWD_LOG, 0, FIXED + n_file + 1 + n);
-    head[MWD_HEADER] = level;
-    mwd_put32(head + MWD_HEADER + 1, origin ? origin->line : 0);
-    mwd_put32(head + MWD_HEADER + 5, n_file);
-    struct iovec iov[4] = {{head, sizeof head}, {(void *)file, n_file}, {"", 1}, {(void *)text, n}};
-    if (!send_all(x, iov, 4, -1))
+    log_frame f;
+    make_log_frame(&f, level, origin, text, n);
+    if (!send_all(x, f.parts, 4, -1))
         mwd_log_write(level, text, n);
+}
+
+/* Small frames leave whole or not at all, so that nothing waits for a child of Apache's that does not read. */
+static bool log_aside(void *transport, int level, const char *text, size_t n)
+{
+    enum { SMALL = 2048 };
+    mwd_exchange *x = transport;
+    log_frame f;
+    if (level > x->log_level)
+        return true;
+    if (pthread_mutex_trylock(&x->worker->sending) != 0)
+        return false;
+    make_log_frame(&f, level, NULL, text, n < SMALL ? n : SMALL);
+    struct msghdr message = {.msg_iov = f.parts, .msg_iovlen = 4};
+    ssize_t sent = x->broken ? -1 : sendmsg(x->connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    x->broken = x->broken || (sent >= 0 && (size_t)sent < f.n); /* which the system does not do to a message of this size */
+    pthread_mutex_unlock(&x->worker->sending);
+    return sent >= 0 && (size_t)sent == f.n;
 }
 
 static int log_level(void *transport)
@@ -325,6 +360,7 @@ const mw_ops mwd_server_ops = {
     .write = write_body,
     .send_file = send_file,
     .log = log_record,
+    .log_aside = log_aside,
     .log_level = log_level,
 };
 

@@ -1,6 +1,11 @@
 package gatewaytest
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"modwsgi/interp"
+)
 
 // telling subscribes for one kind only: leakPrelude takes what the kind before has subscribed.
 const telling = `
@@ -14,6 +19,12 @@ def tell(name, **payload):
 func recorded(t testing.TB, r *Request) {
 	record(t)
 	withBody(Piece{Late, "ab", 0})(t, r)
+}
+
+// watched makes the request a slow one, for the time of the test.
+func watched(t testing.TB, r *Request) {
+	watch(t, time.Second, func(*interp.Glimpse) string { return "slow" })
+	r.Environ = append(r.Environ, "REQUEST_URI=/slow", "HTTP_HOST=host:80", "mod_wsgi.server_pid=7")
 }
 
 // What applications do with the module mod_wsgi.
@@ -59,6 +70,7 @@ return ok(start_response) and [b"a"]`},
 	{name: "metrics", change: recorded, code: `mod_wsgi.request_metrics(), mod_wsgi.process_metrics(), mod_wsgi.server_metrics()
 return ok(start_response) and [b"a"]`},
 	{name: "recorded request", change: recorded, code: respond(`generator(environ["wsgi.input"].read())`)},
+	{name: "slow request", change: watched, code: respond(`generator(b"a")`)},
 	{name: "encryption", code: `connection = start_response.__self__
 assert connection.ssl_is_https() == 0 and connection.ssl_var_lookup("HTTPS") == connection.ssl_var_lookup(b"HTTPS") == "HTTPS" and connection.ssl_var_lookup("NONE") is None
 fails(TypeError, connection.ssl_var_lookup, 7), fails(TypeError, connection.ssl_var_lookup, "\u20ac")

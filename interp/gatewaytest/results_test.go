@@ -193,7 +193,7 @@ func TestFailuresOfCloseChangeNothingButTheLog(t *testing.T) {
 func TestRequestTimeoutBecomes504(t *testing.T) {
 	r := request(t, results)
 	r.Environ = []string{`result=exec("import mod_wsgi\nraise mod_wsgi.RequestTimeout")`}
-	if a := run(t, r); a.Result != Answered || a.Status != 504 || a.Line != "504 Gateway Timeout" || a.Trace != "begin" || a.Log != nil {
+	if a := run(t, r); a.Result != Answered || a.Status != 504 || a.Line != "504 Gateway Timeout" || a.Trace != "begin" || len(a.Log) != 1 || !strings.Contains(a.Log[0], "WSGI0316") {
 		t.Error(a)
 	}
 	r.Environ = []string{`result=generator(b"a", __import__("mod_wsgi").RequestTimeout())`}

@@ -236,6 +236,21 @@ static void log_record(void *transport, int level, const mw_origin *origin, cons
     pthread_mutex_unlock(lock);
 }
 
+/* With "aside" in front of the level. */
+static bool log_aside(void *transport, int level, const char *text, size_t n)
+{
+    gt_exchange *x = transport;
+    char prefix[32];
+    if (!x->alive)
+        shared->late++;
+    pthread_mutex_lock(&x->log_lock);
+    append(&x->log, prefix, snprintf(prefix, sizeof prefix, "aside %d ", level));
+    append(&x->log, text, n);
+    append(&x->log, "\n", 1);
+    pthread_mutex_unlock(&x->log_lock);
+    return true;
+}
+
 static int log_level(void *transport)
 {
     (void)transport;
@@ -279,6 +294,7 @@ const mw_ops gt_ops = {
     .write = write_body,
     .send_file = send_file,
     .log = log_record,
+    .log_aside = log_aside,
     .is_https = is_https,
     .tls_variable = tls_variable,
     .log_level = log_level,

@@ -29,6 +29,8 @@ const (
 
 func TestOrdinaryRequestsMakeNoCallIntoGo(t *testing.T) {
 	conf := loadCGI + `
+WSGISlowRequests 3600
+WSGITelemetryService unix:{{.Var}}/nobody interval=3600
 WSGIScriptAlias /child {{.Root}}/scripts/count.wsgi process-group=%{GLOBAL} application-group=%{GLOBAL}
 WSGIScriptAlias /file {{.Root}}/scripts/count.wsgi
 WSGIScriptAlias /dir/ {{.Root}}/scripts/

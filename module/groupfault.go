@@ -27,17 +27,22 @@ func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) 
 		f.Status, f.Reason = http.StatusBadGateway, group+" can't take the request: "+detail
 	case 84:
 		f.Status = http.StatusGatewayTimeout
-		f.Reason = fmt.Sprintf("it waited longer than queue-timeout=%.0f of %s: all of its threads were busy", limits.QueueTimeout.Seconds(), group)
+		f.Reason = fmt.Sprintf("it waited longer than queue-timeout=%.0f of %s, and no thread became free", limits.QueueTimeout.Seconds(), group)
 	case 115, 117, 121, 129:
 		f.Reason = "no connection to a process of " + group + ": " + detail
 		if f.Code == 117 {
 			f.Status = http.StatusServiceUnavailable
 		}
 	case 116:
-		f.Status, f.Reason = http.StatusServiceUnavailable, group+" is not there: "+detail
-		if detail == "" {
-			f.Reason = fmt.Sprintf("no process of %s took it within connect-timeout=%.0f: none is running, or more than listen-backlog=%d requests wait",
-				group, limits.ConnectTimeout.Seconds(), limits.ListenBacklog)
+		f.Status = http.StatusServiceUnavailable
+		switch detail {
+		case "full":
+			f.Reason = fmt.Sprintf("no thread of %s is free, and more than listen-backlog=%d requests waited for the whole of connect-timeout=%.0f",
+				group, limits.ListenBacklog, limits.ConnectTimeout.Seconds())
+		case "":
+			f.Reason = fmt.Sprintf("no process of %s took it within connect-timeout=%.0f: none is running", group, limits.ConnectTimeout.Seconds())
+		default:
+			f.Reason = group + " is not there: " + detail
 		}
 	case 119:
 		f.Op, f.Reason = "finish a request of", "a process of "+group+" broke off in the middle of its answer: "+detail
@@ -57,6 +62,9 @@ func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) 
 	case 145:
 		f.Status = http.StatusGatewayTimeout
 		f.Reason = "a process of " + group + " did not begin an answer in time"
+		if detail == "" {
+			f.Reason = "no thread of " + group + " became free in time"
+		}
 		if seconds := limits.SocketTimeout.Seconds(); seconds > 0 {
 			f.Reason += fmt.Sprintf(" (socket-timeout=%.0f)", seconds)
 		} else {

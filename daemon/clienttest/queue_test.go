@@ -184,6 +184,40 @@ func TestWhoWaitsForASuccessorKeepsNobodyWaiting(t *testing.T) {
 	s.expectAll(1, 1, waits)
 }
 
+// A process may send a request elsewhere: it waits for any other one then, and keeps nobody from that process, but its place with the others.
+func TestWhoAvoidsAProcessKeepsNobodyWaiting(t *testing.T) {
+	s := newStage(t, Limits{Processes: 2})
+	start(t, s.group, 0, 1, 1, func(c *peer, r *daemon.Request) bool {
+		if nameOf(r) == "sent away" {
+			c.last = daemon.AppendHeader(nil, daemon.Header{Type: daemon.Again, Flags: daemon.FlagElsewhere})
+			return true
+		}
+		return hello(c, r)
+	})
+	s.group.Board.SetState(0, 1, daemon.SlotRetiring)
+	s.process(1, 2, 1)
+	results := []<-chan Result{s.ask(s.group, "inside")}
+	s.waitServed(1)
+	s.group.Board.SetState(0, 1, daemon.SlotReady)
+	results = append(results, s.ask(s.group, "sent away"))
+	s.waitWaiting(1)
+	for range 20 {
+		if got := s.group.Run(named("other")); got.Result != answered || got.Code != 0 {
+			t.Fatalf("%+v", got)
+		}
+	}
+	s.group.Board.SetState(0, 1, daemon.SlotRetiring)
+	results = append(results, s.ask(s.group, "after it"))
+	s.waitWaiting(2)
+	for range results {
+		s.gate <- struct{}{}
+	}
+	s.expectAll(1, 1, results...)
+	if got := s.served(); !slices.Equal(got, []string{"inside", "sent away", "after it"}) {
+		t.Errorf("served in the order %v", got)
+	}
+}
+
 func TestAFullQueue(t *testing.T) {
 	t.Run("answers at once", func(t *testing.T) {
 		s := newStage(t, Limits{Backlog: 2, Connect: time.Nanosecond}) // none: connect-timeout=0

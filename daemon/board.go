@@ -14,17 +14,19 @@ import (
 // A Board is the memory that Apache's children, the supervisor and the daemon processes of one configuration share; board.h says what it
 // means, and is the same for C. Slots are numbered through all groups in the order of the configuration. Methods may be called by any goroutine.
 type Board struct {
-	memory []byte
-	layout layout
-	base   int // of memory on the board: a process has mapped its group's part only
+	memory   []byte
+	layout   layout
+	base     int    // of memory on the board: a process has mapped its group's part only
+	children []byte // mwd_children; read only in a process
 }
 
 const (
-	boardMagic = 0x3142574d
-	boardLine  = 64
+	boardMagic  = 0x3142574d
+	boardLine   = 64
+	queueSize   = 2 * boardLine
+	partHead    = queueSize + seatCount*boardLine // of a part: its queue and seats, before its slots
+	childrenLen = childCount * 4
 
-	bellOffset   = 12 // in mwd_queue
-	liftsOffset  = 16 // in mwd_queue
 	servedOffset = 16 // in mwd_slot
 )
 
@@ -61,9 +63,9 @@ type layout struct {
 
 func layOut(slots []int) layout {
 	page := os.Getpagesize()
-	l := layout{parts: []int{page}, first: []int{0}}
+	l := layout{parts: []int{page + childrenLen}, first: []int{0}}
 	for i, n := range slots {
-		pages := ((1+n)*boardLine + page - 1) / page
+		pages := (partHead + n*boardLine + page - 1) / page
 		l.parts = append(l.parts, l.parts[i]+pages*page)
 		l.first = append(l.first, l.first[i]+n)
 	}
@@ -72,6 +74,9 @@ func layOut(slots []int) layout {
 
 func (l layout) mailbox() int { return l.parts[len(l.parts)-1] }
 func (l layout) size() int    { return l.mailbox() + MailboxSize }
+
+// ChildrenOffset is where on every board its mwd_children is.
+func ChildrenOffset() int { return os.Getpagesize() }
 
 // PartOffset is where on a board, for groups with so many slots each, a group's mwd_part is.
 func PartOffset(slots []int, group int) int { return layOut(slots).parts[group] }
@@ -109,13 +114,27 @@ func OpenBoard(fd int, slots []int) (*Board, error) {
 	return mapBoard(fd, l, 0, l.size())
 }
 
-// OpenPart maps a group's part of such a board, and nothing else of it: only the group and its slots may be asked for.
+// OpenPart maps a group's part of such a board and, to be read, which children live: only the group and its slots may be asked for.
 func OpenPart(fd int, slots []int, group int) (*Board, error) {
 	l := layOut(slots)
 	if err := l.fits(fd); err != nil {
 		return nil, err
 	}
-	return mapBoard(fd, l, l.parts[group], l.parts[group+1]-l.parts[group])
+	// Through a descriptor that can't write, so that the memory can't be made writable later.
+	readable, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the board for reading: %w", err)
+	}
+	defer unix.Close(readable)
+	children, err := unix.Mmap(readable, int64(ChildrenOffset()), childrenLen, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map the board's children: %w", err)
+	}
+	b, err := mapBoard(fd, l, l.parts[group], l.parts[group+1]-l.parts[group])
+	if err == nil {
+		b.children = children
+	}
+	return b, err
 }
 
 func (l layout) fits(fd int) error {
@@ -138,11 +157,21 @@ func mapBoard(fd int, l layout, base, size int) (*Board, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map the board: %w", err)
 	}
-	return &Board{memory: memory, layout: l, base: base}, nil
+	b := &Board{memory: memory, layout: l, base: base}
+	if base == 0 {
+		b.children = memory[ChildrenOffset():][:childrenLen]
+	}
+	return b, nil
 }
 
 // Part is a group's part for C, an *mwd_part.
 func (b *Board) Part(group int) unsafe.Pointer { return unsafe.Pointer(&b.part(group)[0]) }
+
+// Children is what says which children live for C, an *mwd_children.
+func (b *Board) Children() unsafe.Pointer { return unsafe.Pointer(&b.children[0]) }
+
+// Slots is how many slots a group has.
+func (b *Board) Slots(group int) int { return b.layout.first[group+1] - b.layout.first[group] }
 
 // FirstSlot is the number of a group's first slot; the others follow.
 func (b *Board) FirstSlot(group int) int { return b.layout.first[group] }
@@ -163,9 +192,10 @@ func (b *Board) SetState(i int, serial uint32, state SlotState) bool {
 	return b.change(i, serial, func(w *SlotWord) { w.State = state })
 }
 
-// AddPermits gives permits to a slot if it still belongs to the process with that serial.
+// AddPermits gives permits to a slot if it still belongs to the process with that serial, but no more than the process has threads.
 func (b *Board) AddPermits(i int, serial uint32, n int) bool {
-	return b.change(i, serial, func(w *SlotWord) { w.Permits += uint16(n) })
+	most := int(atomicAt32(b.slot(i), 12).Load())
+	return b.change(i, serial, func(w *SlotWord) { w.Permits = uint16(max(min(int(w.Permits)+n, most), 0)) })
 }
 
 // RetireIdle takes a process out of the choice of Apache's children if nobody has a permit of it: no request is on its way to it, then or later.
@@ -193,46 +223,13 @@ func (b *Board) change(i int, serial uint32, change func(*SlotWord)) bool {
 	}
 }
 
-// Waiting is how many requests wait for a group.
-func (b *Board) Waiting(group int) int { return int(atomicAt32(b.part(group), 4).Load()) }
-
-// SetBell says that the supervisor wants to be told when a request of the group has to wait; 0 that it does not. A child that tells puts 0 in the
-// place of the number: one that was used lately could be that of an earlier time, which it has seen.
-func (b *Board) SetBell(group int, number uint32) {
-	atomicAt32(b.part(group), bellOffset).Store(number)
-}
-
-// SetHopeless says whether a group has no process at all and none is being started.
-func (b *Board) SetHopeless(group int, hopeless bool) {
-	var v uint32
-	if hopeless {
-		v = 1
-	}
-	atomicAt32(b.part(group), 8).Store(v)
-	b.Wake(group)
-}
-
-// Lift lets every request of a group that waits for a newer process go to any.
-func (b *Board) Lift(group int) {
-	atomicAt32(b.part(group), liftsOffset).Add(1)
-	b.Wake(group)
-}
-
-// Wake lets every request that waits for the group look again.
-func (b *Board) Wake(group int) {
-	turn := atomicAt32(b.part(group), 0)
-	turn.Add(1)
-	futexWake(turn, everybody)
-}
-
 func (b *Board) part(group int) []byte {
 	return b.memory[b.layout.parts[group]-b.base : b.layout.parts[group+1]-b.base]
 }
 
 func (b *Board) slot(i int) []byte {
 	group := sort.SearchInts(b.layout.first, i+1) - 1
-	line := 1 + i - b.layout.first[group]
-	return b.part(group)[line*boardLine : (line+1)*boardLine]
+	return b.part(group)[partHead+(i-b.layout.first[group])*boardLine:][:boardLine]
 }
 
 func (b *Board) word(i int) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&b.slot(i)[0])) }

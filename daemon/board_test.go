@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -63,17 +62,20 @@ func TestAProcessSeesItsOwnGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(part.memory), (201*boardLine+os.Getpagesize()-1)/os.Getpagesize()*os.Getpagesize(); got != want {
+	if got, want := len(part.memory), (partHead+200*boardLine+os.Getpagesize()-1)/os.Getpagesize()*os.Getpagesize(); got != want {
 		t.Errorf("%d bytes are mapped, want %d", got, want)
 	}
 	part.SetSlot(4, SlotWord{Serial: 7}, 1, 1)
 	part.SetSlot(203, SlotWord{Serial: 8}, 1, 1)
-	part.SetHopeless(1, true)
+	part.SetHopeless(1, true, 0)
 	if whole.Slot(4).Serial != 7 || whole.Slot(203).Serial != 8 || whole.Slot(3).Serial != 0 || whole.Slot(204).Serial != 0 {
 		t.Error("the part and the whole differ")
 	}
-	if PartOffset(slots, 1) != os.Getpagesize()*2 || whole.Part(1) != unsafe.Pointer(&whole.memory[2*os.Getpagesize()]) {
-		t.Error("the part is elsewhere")
+	if at := PartOffset(slots, 1); at != PartOffset(slots, 0)+partHead+os.Getpagesize()-queueSize || whole.Part(1) != unsafe.Pointer(&whole.memory[at]) {
+		t.Errorf("the part is elsewhere: %d", at)
+	}
+	if part.Slots(1) != 200 {
+		t.Errorf("the group has %d slots", part.Slots(1))
 	}
 }
 
@@ -155,7 +157,7 @@ func TestAPartIsTheBoardOfOneGroup(t *testing.T) {
 			t.Errorf("slot %d of another group: %+v", i, w)
 		}
 	}
-	if part.SetHopeless(1, true); *part32(whole, 1, 8) != 1 || *part32(whole, 0, 8) != 0 || *part32(whole, 2, 8) != 0 {
+	if part.SetHopeless(1, true, 0); *part32(whole, 1, 8) != 1 || *part32(whole, 0, 8) != 0 || *part32(whole, 2, 8) != 0 {
 		t.Error("not exactly the group is hopeless")
 	}
 	defer func() {
@@ -241,69 +243,5 @@ func take(b *Board, slot int) {
 		if b.word(slot).CompareAndSwap(old, w.pack()) {
 			return
 		}
-	}
-}
-
-// Those who wait do what client/queue.c does: read the turn, look, sleep if it is still that turn. A wake-up that comes between is not lost.
-func TestEveryWaiterIsWoken(t *testing.T) {
-	const waiters, rounds = 6, 200
-	b, _ := formatted(t, 1, 1)
-	const group = 1
-	turn := part32(b, group, 0)
-	var round atomic.Uint32
-	var seen sync.WaitGroup
-	seen.Add(waiters)
-	var all sync.WaitGroup
-	for range waiters {
-		all.Go(func() {
-			for last := uint32(0); last < rounds; {
-				now := atomic.LoadUint32(turn)
-				if r := round.Load(); r != last {
-					last = r
-					seen.Done()
-					continue
-				}
-				deadline := unix.NsecToTimespec((20 * time.Second).Nanoseconds())
-				const futexWait = 0
-				if _, _, err := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(turn)), futexWait, uintptr(now),
-					uintptr(unsafe.Pointer(&deadline)), 0, 0); err == unix.ETIMEDOUT {
-					t.Error("nobody woke a waiter")
-					return
-				}
-			}
-		})
-	}
-	for r := range uint32(rounds) {
-		if r > 0 {
-			seen.Add(waiters)
-		}
-		round.Store(r + 1)
-		b.Wake(group)
-		done := make(chan struct{})
-		go func() {
-			seen.Wait()
-			close(done)
-		}()
-		select {
-		case <-done:
-		case <-time.After(30 * time.Second):
-			t.Fatalf("round %d: waiters sleep", r)
-		}
-	}
-	all.Wait()
-}
-
-func TestHopelessWakes(t *testing.T) {
-	b, _ := formatted(t, 1, 1)
-	turn, hopeless := part32(b, 1, 0), part32(b, 1, 8)
-	for _, want := range []uint32{1, 0} {
-		before := *turn
-		b.SetHopeless(1, want == 1)
-		if *hopeless != want || *turn == before {
-			t.Errorf("hopeless %d, want %d; the turn went from %d to %d", *hopeless, want, before, *turn)
-		}
-	}
-	if *part32(b, 0, 8) != 0 {
-		t.Error("the other group is hopeless too")
 	}
 }

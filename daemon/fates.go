@@ -1,10 +1,5 @@
 package daemon
 
-import (
-	"sync/atomic"
-	"unsafe"
-)
-
 // A Fate is an mwd_fate (board.h): how a process ended. Package fate gives the numbers their meaning.
 type Fate struct {
 	Serial uint32 // of the process; 0: there is none
@@ -20,7 +15,7 @@ const (
 
 	slotFate   = 24
 	slotSilent = 20
-	queueFate  = 24
+	queueFate  = 48
 
 	hopelessEver = 2
 )
@@ -58,7 +53,7 @@ func writeFate(memory []byte, f Fate) {
 	atomicAt32(memory, fatePID).Store(uint32(f.PID))
 	atomicAt32(memory, fateStatus).Store(f.Status)
 	atomicAt32(memory, fateCause).Store(f.Cause)
-	atomicAt64(memory, fateValue).Store(f.Value)
+	atomicAt64(memory, fateValue).Store(uint64(f.Value))
 	serial.Store(f.Serial)
 	futexWake(serial, everybody)
 }
@@ -66,9 +61,5 @@ func writeFate(memory []byte, f Fate) {
 // readFate is for who writes fates, and for tests: a reader beside a writer has to look at the serial twice, as client/fate.c does.
 func readFate(memory []byte) Fate {
 	return Fate{Serial: atomicAt32(memory, fateSerial).Load(), PID: int(int32(atomicAt32(memory, fatePID).Load())),
-		Status: atomicAt32(memory, fateStatus).Load(), Cause: atomicAt32(memory, fateCause).Load(), Value: atomicAt64(memory, fateValue).Load()}
-}
-
-func atomicAt64(memory []byte, offset int) *atomic.Int64 {
-	return (*atomic.Int64)(unsafe.Pointer(&memory[offset]))
+		Status: atomicAt32(memory, fateStatus).Load(), Cause: atomicAt32(memory, fateCause).Load(), Value: int64(atomicAt64(memory, fateValue).Load())}
 }

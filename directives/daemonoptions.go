@@ -74,7 +74,7 @@ var classicDaemonOptions = []option[DaemonGroup]{
 		set: secondsOption(func(g *DaemonGroup) *time.Duration { return &g.SocketTimeout })},
 	{Name: "queue-timeout", Value: "seconds", Default: "0 (off)", Since: "4.1.0", Doc: "A request that waited longer is answered with 504.",
 		set: secondsOption(func(g *DaemonGroup) *time.Duration { return &g.QueueTimeout })},
-	{Name: "listen-backlog", Value: "0 or more", Default: "100", Since: "4.1.0", Doc: "Connections that may wait in the kernel.",
+	{Name: "listen-backlog", Value: "0 or more", Default: "100", Since: "4.1.0", Doc: "Requests that may wait for a thread. Others wait for connect-timeout at most, then the answer is 503.",
 		set: integerOption(0, math.MaxInt32, func(g *DaemonGroup) *int { return &g.ListenBacklog })},
 	{Name: "display-name", Value: "text, may be empty; %{GROUP} becomes (wsgi:name)", Default: "none", AllowEmpty: true, Doc: "Name of the processes in `ps`.",
 		set: func(o *optionValue, g *DaemonGroup) {

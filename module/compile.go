@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"unsafe"
 
+	"modwsgi/daemon"
 	"modwsgi/directives"
 )
 
@@ -40,6 +41,9 @@ func compileConfig(config *directives.Config, board *C.mwd_board) (*C.mw_config,
 	c.aliases, c.n_aliases = unsafe.SliceData(compiled), C.size_t(len(aliases))
 
 	serverNames := numberServerNames(config.Servers)
+	if size := daemon.BoardSize(daemon.Slots(config.Process.Groups)); size > C.MW_MOST_BOARD {
+		return nil, fmt.Errorf("there are too many process groups: they need %d MB of shared address space, %d are the limit", size>>20, C.MW_MOST_BOARD>>20)
+	}
 	c.board = board
 	c.groups, c.n_groups = compileGroups(config, serverNames, board)
 	servers := allocateSlice[C.mw_server_plan](len(config.Servers))

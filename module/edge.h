@@ -101,6 +101,7 @@ int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
 int mw_watch_supervisor(apr_pool_t *pool, server_rec *s); /* the monitor hook */
 /* In a child: lets go of what is the parent's alone. The board's memory, or NULL if this configuration has none. */
 mwd_board *mw_inherit_board(void);
+enum { MW_MOST_BOARD = 256 << 20 /* bytes of its address space; the file is as large as it has to be */ };
 /* In a child: what it tells the supervisor with of requests that wait (daemon/client/bell.h), 0 if there is none. */
 int mw_bell(void);
 

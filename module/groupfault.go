@@ -28,7 +28,7 @@ func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) 
 		f.Status, f.Reason = http.StatusBadGateway, group+" can't take the request: "+detail
 	case 84:
 		f.Status = http.StatusGatewayTimeout
-		f.Reason = fmt.Sprintf("it waited longer than queue-timeout=%.0f of %s: all of its threads were busy", limits.QueueTimeout.Seconds(), group)
+		f.Reason = fmt.Sprintf("it waited longer than queue-timeout=%.0f of %s, and no thread became free", limits.QueueTimeout.Seconds(), group)
 	case 115, 117, 129:
 		f.Reason = "no connection to a process of " + group + ": " + detail
 		if f.Code == 117 {
@@ -36,9 +36,15 @@ func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) 
 			f.Reason += "; every folder of WSGISocketPrefix must let Apache's User pass"
 		}
 	case 116:
-		f.Status, f.Reason = http.StatusServiceUnavailable, group+" is not there: "+detail
-		if detail == "" {
+		f.Status = http.StatusServiceUnavailable
+		switch detail {
+		case "full":
+			f.Reason = fmt.Sprintf("no thread of %s is free, and more than listen-backlog=%d requests waited for the whole of connect-timeout=%.0f",
+				group, limits.ListenBacklog, limits.ConnectTimeout.Seconds())
+		case "":
 			f.Reason = peer.missing(group, limits)
+		default:
+			f.Reason = group + " is not there: " + detail
 		}
 	case 119:
 		f.Op, f.Reason = "finish a request of", "in the middle of its answer, "+peer.lost(group, detail, limits)
@@ -60,6 +66,9 @@ func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) 
 	case 145:
 		f.Status = http.StatusGatewayTimeout
 		f.Reason = peer.name(group) + " did not begin an answer in time" + peer.patience(limits)
+		if peer.pid == 0 && detail == "" {
+			f.Reason = "no thread of " + group + " became free in time" + peer.patience(limits)
+		}
 	case 146, 147:
 		f.Status = http.StatusBadGateway
 		f.Reason = "before it answered, " + peer.lost(group, detail, limits)

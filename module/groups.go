@@ -44,13 +44,19 @@ func compileGroups(config *directives.Config, serverNames []C.uint32_t, board *C
 	groups := config.Process.Groups
 	compiled := allocateSlice[C.mw_process_group](len(groups))
 	slots := daemon.Slots(groups)
+	var children *C.mwd_children
+	var self *C.struct_mwd_self
+	if board != nil {
+		children = (*C.mwd_children)(unsafe.Add(unsafe.Pointer(board), daemon.ChildrenOffset()))
+		self = C.mwd_self_new(children)
+	}
 	for i, g := range groups {
 		compileGroup(&compiled[i], config, i)
 		c := &compiled[i]
 		if board != nil {
 			c.way.part = (*C.mwd_part)(unsafe.Add(unsafe.Pointer(board), daemon.PartOffset(slots, i)))
 		}
-		c.way.slots = C.uint32_t(slots[i])
+		c.way.slots, c.way.children, c.way.self = C.uint32_t(slots[i]), children, self
 		c.way.pool = C.mwd_pool_new(c.way.slots)
 		c.server_name, c.everywhere = serverNames[g.Server], truth(!config.Servers[g.Server].Virtual)
 	}

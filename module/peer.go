@@ -78,7 +78,7 @@ func (p peer) patience(limits *directives.DaemonGroup) string {
 func (p peer) missing(group string, limits *directives.DaemonGroup) string {
 	text := fmt.Sprintf("no process of %s took it within connect-timeout=%.0f", group, limits.ConnectTimeout.Seconds())
 	if !p.known {
-		return text + fmt.Sprintf(": none is running, or more than listen-backlog=%d requests wait", limits.ListenBacklog)
+		return text + ": none is running"
 	}
 	return text + ": the last one that was to start, " + p.who() + ", " + p.fate.Words(limits)
 }

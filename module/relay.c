@@ -82,11 +82,22 @@ static bool supervised(void)
     return board && __atomic_load_n(&board->magic, __ATOMIC_ACQUIRE) == MWD_BOARD_MAGIC;
 }
 
+enum { SUPERVISOR_SECONDS = 10 /* a supervisor that has ended is started again that often (supervise.c) */ };
+
+/* Tells the client when it may find a place. err_headers_out: the error page has it too. */
+static void retry_later(request_rec *r, int status, unsigned seconds)
+{
+    if (seconds && (status == HTTP_SERVICE_UNAVAILABLE || status == HTTP_GATEWAY_TIME_OUT))
+        apr_table_setn(r->err_headers_out, "Retry-After", apr_psprintf(r->pool, "%u", seconds));
+}
+
 int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call)
 {
     static const mwd_hooks hooks = {.inspect = inspect};
-    if (!supervised())
+    if (!supervised()) {
+        retry_later(r, HTTP_SERVICE_UNAVAILABLE, SUPERVISOR_SECONDS);
         return mw_refuse(r, 116, apr_pstrcat(r->pool, group->way.name, "\n" "daemon processes are not started; the error log says why where Apache's start is", NULL));
+    }
     relay x = {
         .exchange = {.r = r, .sendfile = plan->sendfile},
         .error_override = plan->error_override,
@@ -100,6 +111,7 @@ int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group,
     if (report.code) {
         int status = mw_refuse(r, report.code, apr_pstrcat(r->pool, group->way.name, "\n", report.detail, NULL));
         outcome = outcome == MW_CUT ? MW_CUT : status;
+        retry_later(r, status, report.retry_after);
     } else if (x.redirect) {
         return follow(r, x.redirect);
     }

@@ -23,7 +23,6 @@ enum {
     START_SECONDS = 10,                /* until it has sockets and first processes */
     RESPAWN_SECONDS = 10,              /* least time between two starts */
     STOP_MILLISECONDS = 3500,          /* that a stop of Apache waits for it */
-    MOST_BOARD = 64 << 20,             /* bytes of address space; the file is as large as it has to be */
     CONTROL_FD = 0, BOARD_FD = 3, USERS_FD = 4, /* in the supervisor */
 };
 
@@ -308,7 +307,7 @@ mwd_board *mw_inherit_board(void)
     if (!current.present)
         return NULL;
     /* Address space: the supervisor gives the file its size, perhaps later. Until its first word is there, nothing else may be touched. */
-    void *board = mmap(NULL, MOST_BOARD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, current.board, 0);
+    void *board = mmap(NULL, MW_MOST_BOARD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, current.board, 0);
     if (current.owner != getpid()) { /* the writing end of the users' pipe stays open for as long as this process lives */
         close(current.control);
         close(current.board);

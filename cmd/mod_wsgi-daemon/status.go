@@ -93,6 +93,9 @@ func writeGroup(out io.Writer, g *admin.Group, idle bool) {
 // summary is what the group as a whole does.
 func summary(g *admin.Group) string {
 	parts := []string{fmt.Sprintf("%d waiting", g.Waiting)}
+	if g.Waiting > 0 {
+		parts[0] += " for up to " + age(g.Oldest)
+	}
 	if g.NextStart != nil {
 		parts = append(parts, "next start in "+age(*g.NextStart))
 	}

@@ -21,6 +21,7 @@ type Group struct {
 	Processes int            `json:"processes"`            // that it is to have, now
 	Threads   int            `json:"threads"`              // for requests, in each process; 0: its processes run scripts
 	Waiting   int            `json:"waiting"`              // requests that no thread was free for
+	Oldest    float64        `json:"oldest"`               // for how long the first of them has waited, in seconds
 	Restarts  map[string]int `json:"restarts"`             // processes that have ended, by reason
 	NextStart *float64       `json:"next_start,omitempty"` // until a missing process is started, where starting has failed
 	Members   []Process      `json:"members"`

@@ -3,6 +3,7 @@
 #include "fate.h"
 #include "pool.h"
 #include "queue.h"
+#include "../seats.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -530,13 +531,14 @@ static int travel(journey *j)
     enum { PAUSE = 20 /* ms */ };
     const mwd_group *group = j->group;
     int64_t give_up = mwd_now() + group->connect_timeout;
-    mwd_wish wish = {0};
+    mwd_wish wish = {.arrived = mwd_monotonic(), .received = j->call->request_start, .timeout = j->timeout};
     for (;;) {
         j->report->connects++;
-        int code = mwd_claim_permit(group, &wish, j->call->request_start, j->timeout, &j->claim);
+        int code = mwd_claim_permit(group, &wish, &j->claim);
         if (code) {
             j->claim.serial = 0;
-            return lost(j, code, "");
+            j->report->retry_after = j->claim.retry_after;
+            return lost(j, code, code == 116 && j->claim.full ? "full" : "");
         }
         uint32_t lifts = atomic_load(&group->part->queue.lifts); /* before the process says anything: what is lifted later is meant for this request, too */
         int outcome = attempt(j);
@@ -550,9 +552,12 @@ static int travel(journey *j)
                 wish.lifts = lifts;
             }
             unsigned most = 2 * group->processes + 1;
-            if (++j->report->restarts - wish.avoided > most || wish.avoided > most)
+            if (++j->report->restarts - wish.avoided > most || wish.avoided > most) {
+                j->report->retry_after = 1;
                 return lost(j, 124, "");
+            }
         } else if (mwd_now() >= give_up) {
+            j->report->retry_after = 1;
             return lost(j, 116, "");
         } else {
             mwd_sleep(PAUSE); /* the supervisor is about to notice that the process has ended */

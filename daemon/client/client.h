@@ -15,9 +15,11 @@ typedef struct mwd_group {
     const char *socket;          /* path of its processes' sockets without the serial: "%s.%u.sock" */
     mwd_part *part;              /* of the board, NULL if there is none */
     uint32_t slots;              /* in it */
-    uint32_t backlog;            /* requests that may wait */
+    const mwd_children *children; /* of the board */
+    struct mwd_self *self;       /* among them, mwd_self_new() */
+    uint32_t backlog;            /* requests that may wait for as long as they like */
     uint32_t uid;                /* of its processes */
-    int64_t connect_timeout;     /* 0: one attempt */
+    int64_t connect_timeout;     /* how long others may, and all of them while there is no process; 0: one attempt */
     int64_t socket_timeout;      /* of one read or write; 0: the server's Timeout, which the caller gives */
     int64_t queue_timeout;       /* since the request was received */
     int64_t flush_delay;         /* 0: flush whenever the process has nothing more at the moment */
@@ -33,11 +35,15 @@ typedef struct mwd_group {
 /* Connections to the processes in so many slots. NULL: out of memory. */
 struct mwd_pool *mwd_pool_new(uint32_t slots);
 
+/* This child for the groups of a board. It is entered there when a request has to wait for the first time. NULL: out of memory. */
+struct mwd_self *mwd_self_new(mwd_children *children);
+
 /* What the client tells of a request beside its outcome. */
 typedef struct mwd_report {
     int code;              /* WSGI#### of what went wrong here, 0 if nothing did */
     char detail[256];      /* what it says, for Go's wording (module.Fault) */
     unsigned connects, restarts; /* attempts to get a process, and processes that sent the request back */
+    unsigned retry_after;  /* seconds after which it is worth trying again; 0: not known */
     double queue_start;    /* seconds since the epoch */
 } mwd_report;
 

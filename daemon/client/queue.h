@@ -4,28 +4,28 @@
 
 #include "client.h"
 
-/* What a permit is for. */
+/* What a permit is for, or why there is none. */
 typedef struct mwd_claim {
     uint32_t slot, serial;
+    bool full;            /* too many waited, where otherwise no process is there */
+    unsigned retry_after; /* seconds after which it is worth trying again */
 } mwd_claim;
 
-enum { MWD_MOST_AVOIDED = 16 };
-
-/* Which process a request wants: one whose serial is above `newer_than`, unless that was lifted since (mwd_queue.lifts); and none of those to avoid
+/* What a request wants: a process whose serial is above `newer_than`, unless that was lifted since (mwd_queue.lifts); and none of those to avoid
  * while another one takes requests. */
 typedef struct mwd_wish {
+    uint64_t arrived;    /* nanoseconds of CLOCK_MONOTONIC: its place in the queue, the same at every attempt */
+    double received;     /* by Apache, seconds since the epoch */
+    int64_t timeout;     /* how long processes may keep silent, in milliseconds; 0: for ever */
     uint32_t newer_than, lifts;
-    uint32_t avoided; /* how many: */
-    uint32_t avoid[MWD_MOST_AVOIDED];
+    uint32_t avoided;    /* how many, ever; the last ones: */
+    uint32_t avoids[MWD_AVOIDED];
 } mwd_wish;
 
 void mwd_wish_avoid(mwd_wish *wish, uint32_t serial);
 
-/* Takes a permit of a process, waiting for it if there is none. received: when Apache received the
- * request, in seconds since the epoch; timeout: how long the process may keep silent, in milliseconds. 0, or the WSGI code of the failure. */
-int mwd_claim_permit(const mwd_group *group, const mwd_wish *wish, double received, int64_t timeout, mwd_claim *claim);
-/* Gives back a permit that was not used. */
-void mwd_unclaim(const mwd_group *group, const mwd_claim *claim);
+/* Takes a permit, waiting for it if there is none or if others wait. 0, or the WSGI code of the failure. */
+int mwd_claim_permit(const mwd_group *group, const mwd_wish *wish, mwd_claim *claim);
 
 int64_t mwd_now(void);  /* milliseconds of CLOCK_MONOTONIC */
 double mwd_clock(void); /* seconds since the epoch */

@@ -378,14 +378,14 @@ func TestAnAnswerThatIsDroppedIsReadToItsEnd(t *testing.T) {
 func TestTheQueue(t *testing.T) {
 	t.Run("nobody there", func(t *testing.T) {
 		g := newGroup(t, Limits{Connect: 50 * time.Millisecond})
-		g.Board.SetHopeless(0, true)
+		g.Board.SetHopeless(0, true, 3*time.Second)
 		if got := g.Run(plain()); got.Code != 116 {
 			t.Errorf("%+v", got)
 		}
 	})
 	t.Run("silence", func(t *testing.T) {
 		g := newGroup(t, Limits{Connect: time.Millisecond, Socket: 50 * time.Millisecond})
-		if got := g.Run(plain()); got.Code != 145 {
+		if got := g.Run(plain()); got.Code != 145 || got.RetryAfter < 1 {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -417,8 +417,8 @@ func TestTheQueue(t *testing.T) {
 			})
 		}
 		wait.Wait()
-		if w := g.Board.Slot(0); w.Permits != 3 || g.Board.Waiting(0) != 0 {
-			t.Errorf("at the end %+v, %d waiting", w, g.Board.Waiting(0))
+		if w := g.Board.Slot(0); w.Permits != 3 || g.Board.Queue(0).Waiting != 0 {
+			t.Errorf("at the end %+v, %+v", w, g.Board.Queue(0))
 		}
 	})
 }

@@ -7,6 +7,13 @@ package clienttest
 #cgo LDFLAGS: -Wl,--unresolved-symbols=ignore-all
 #include <stdlib.h>
 #include "transport.h"
+#include "../seats.h"
+
+static void ct_give_back(const mwd_group *g, unsigned slot, uint32_t serial, uint32_t threads)
+{
+    mwd_hall hall = {g->part, g->children, g->slots};
+    mwd_give_back(&hall, &g->part->slots[slot], serial, threads);
+}
 */
 import "C"
 
@@ -21,10 +28,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Group is a process group with a board of its own, as a child of Apache's sees it. Its memory is never given back.
+// A Group is a process group, the only one of its board, as a child of Apache's sees it. Its memory is never given back.
 type Group struct {
 	Board  *daemon.Board
 	Socket string // path of its processes' sockets, without the serial
+	fd     int    // of the board
+	slots  int
+	limits Limits
 	c      *C.mwd_group
 }
 
@@ -41,20 +51,36 @@ func NewGroup(socket string, slots int, l Limits) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd)
-	board, err := daemon.FormatBoard(fd, []int{slots})
+	if _, err := daemon.FormatBoard(fd, []int{slots}); err != nil {
+		return nil, err
+	}
+	return OpenGroup(fd, socket, slots, l)
+}
+
+// Sibling is the same group as another child sees it.
+func (g *Group) Sibling(l Limits) (*Group, error) { return OpenGroup(g.fd, g.Socket, g.slots, l) }
+
+// OpenGroup opens the group whose board is behind the descriptor, which it keeps.
+func OpenGroup(fd int, socket string, slots int, l Limits) (*Group, error) {
+	board, err := daemon.OpenBoard(fd, []int{slots})
 	if err != nil {
 		return nil, err
 	}
 	c := (*C.mwd_group)(C.calloc(1, C.sizeof_mwd_group))
 	*c = C.mwd_group{
 		name: C.CString("group"), socket: C.CString(socket), part: (*C.mwd_part)(board.Part(0)), slots: C.uint32_t(slots),
+		children: (*C.mwd_children)(board.Children()), self: C.mwd_self_new((*C.mwd_children)(board.Children())),
 		backlog: C.uint32_t(l.Backlog), uid: C.uint32_t(os.Getuid()), processes: C.uint(l.Processes),
 		connect_timeout: C.int64_t(l.Connect.Milliseconds()), socket_timeout: C.int64_t(l.Socket.Milliseconds()),
 		queue_timeout: C.int64_t(l.Queue.Milliseconds()), flush_delay: C.int64_t(l.FlushDelay.Milliseconds()),
 		response_buffer: C.size_t(l.ResponseBuffer), header_buffer: C.size_t(l.HeaderBuffer), pool: C.mwd_pool_new(C.uint32_t(slots)),
 	}
-	return &Group{Board: board, Socket: socket, c: c}, nil
+	return &Group{Board: board, Socket: socket, fd: fd, slots: slots, limits: l, c: c}, nil
+}
+
+// GiveBack gives back a permit of the process with that serial, which has so many threads, as a daemon process does.
+func (g *Group) GiveBack(slot int, serial uint32, threads int) {
+	C.ct_give_back(g.c, C.unsigned(slot), C.uint32_t(serial), C.uint32_t(threads))
 }
 
 // A Request is what a child of Apache's has to get answered.
@@ -75,6 +101,7 @@ type Result struct {
 	Detail, Trace      string
 	Answer             []byte
 	Connects, Restarts int
+	RetryAfter         int
 }
 
 // Run runs a request on the calling goroutine's thread.
@@ -100,6 +127,7 @@ func (g *Group) Run(r Request) Result {
 		Result: int(out.result), Code: int(out.report.code), Detail: C.GoString(&out.report.detail[0]),
 		Trace: C.GoStringN(c.trace.data, C.int(c.trace.n)), Answer: C.GoBytes(unsafe.Pointer(c.answer.data), C.int(c.answer.n)),
 		Connects: int(out.report.connects), Restarts: int(out.report.restarts),
+		RetryAfter: int(out.report.retry_after),
 	}
 }
 

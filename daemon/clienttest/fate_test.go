@@ -49,7 +49,7 @@ func TestALostRequestWaitsForTheFateOfItsProcess(t *testing.T) {
 
 func TestARequestWithoutAProcessKnowsWhatIsWrong(t *testing.T) {
 	g := newGroup(t, Limits{Connect: 10 * time.Millisecond})
-	g.Board.SetHopeless(0, true)
+	g.Board.SetHopeless(0, true, 0)
 	g.Board.SetTrouble(0, daemon.Fate{Serial: 3, PID: 33, Status: 256, Cause: 5})
 	if got := g.Run(plain()); got.Code != 116 || got.Detail != "\n3 33 256 5 0" {
 		t.Errorf("%+v", got)

@@ -4,13 +4,23 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"modwsgi/daemon"
 )
+
+// A test may run other children of Apache's: this program again.
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		runChild()
+	}
+	os.Exit(m.Run())
+}
 
 // process plays a daemon process on a slot of a group.
 type process struct {
@@ -21,7 +31,14 @@ type process struct {
 	threads     int
 	listener    *net.UnixListener
 	connections atomic.Int32
+	received    atomic.Int64 // requests, and permits given back for them
+	returned    atomic.Int64
+	mu          sync.Mutex
+	dead        bool
+	open        []net.Conn
 }
+
+const groupSlots = 4
 
 // answerer deals with one request on its connection; false closes it.
 type answerer func(c *peer, r *daemon.Request) bool
@@ -43,7 +60,7 @@ func newGroup(t testing.TB, l Limits) *Group {
 	if l.Processes == 0 {
 		l.Processes = 1
 	}
-	g, err := NewGroup(filepath.Join(t.TempDir(), "s"), 4, l)
+	g, err := NewGroup(filepath.Join(t.TempDir(), "s"), groupSlots, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +90,10 @@ func (p *process) serve(answer answerer) {
 			return
 		}
 		p.connections.Add(1)
+		if !p.keep(connection) {
+			connection.Close()
+			return
+		}
 		go func() {
 			defer connection.Close()
 			c := &peer{UnixConn: connection}
@@ -90,9 +111,10 @@ func (p *process) serve(answer answerer) {
 					p.t.Errorf("the client's request: %v", err)
 					return
 				}
+				p.received.Add(1)
 				good := answer(c, r)
-				p.group.Board.AddPermits(p.slot, p.serial, 1)
-				p.group.Board.Wake(0)
+				p.returned.Add(1)
+				p.group.GiveBack(p.slot, p.serial, p.threads)
 				if !good {
 					return
 				}
@@ -101,6 +123,25 @@ func (p *process) serve(answer answerer) {
 			}
 		}()
 	}
+}
+
+func (p *process) keep(connection net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = append(p.open, connection)
+	return !p.dead
+}
+
+// kill ends the process as SIGKILL does, and empties its slot as the supervisor does.
+func (p *process) kill() {
+	p.listener.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dead = true
+	for _, connection := range p.open {
+		connection.Close()
+	}
+	p.group.Board.SetSlot(p.slot, daemon.SlotWord{Serial: p.serial}, 0, 0)
 }
 
 // peer is a process's end of a connection.

@@ -42,8 +42,7 @@ type Request struct {
 type View struct {
 	Now        Time
 	Requests   []Request // in the order of threads
-	PermitsOut int       // requests that children may have sent or be about to send
-	Started    uint64    // requests, ever
+	UnderWay   int       // requests that children have sent or are about to send, and that have not arrived
 	Active     Time      // when an application last did something
 	Loaded     bool      // a script was, ever
 	Resident   int64     // bytes of memory; counts only if Limits has one
@@ -58,7 +57,7 @@ const (
 	Retire                      // take no more requests
 	End                         // begin the shutdown phase
 	Interrupt                   // the request Number of Thread
-	Restore                     // the permits: so many as Number are out, and nobody uses them
+	Restore                     // as many permits as Number: they are lost
 	Warn                        // the administrator
 )
 
@@ -86,7 +85,7 @@ type Machine struct {
 	lasting  Reason                // why it is due whatever becomes of a change of its scripts; "": it is not
 	kept     bool                  // it is due, and was told to go on meanwhile
 	pending  map[int]*interruption // by thread
-	idle     idleness
+	missing  shortfall
 	memory   memory
 }
 
@@ -249,7 +248,7 @@ func (m *Machine) working(v View) int {
 
 // Finished tells whether a process that takes no more requests has none left that are worth waiting for.
 func (m *Machine) Finished(v View) bool {
-	return m.working(v) == 0 && (v.PermitsOut <= len(v.Requests) || m.permitsLost(v))
+	return m.working(v) == 0 && v.UnderWay <= m.permitsLost(v)
 }
 
 // Busy tells whether a request is worth waiting for.
@@ -359,8 +358,10 @@ func (m *Machine) wait(v View) time.Duration {
 	if m.limits.Memory > 0 && m.phase == Serving {
 		sooner(v.Now.Plus(m.nextMemoryLook(v)))
 	}
-	if m.idle.since != 0 {
-		sooner(v.Now.Plus(time.Second))
+	if m.missing.since != 0 {
+		sooner(v.Now.Plus(missingLook))
+	} else if len(v.Requests) > 0 {
+		sooner(v.Now.Plus(busyLook))
 	}
 	if m.phase == Retiring {
 		sooner(m.drainEnd)

@@ -125,8 +125,8 @@ func TestRetiringProcessWaitsForRequestsAndForPermits(t *testing.T) {
 	m := begin(Limits{Graceful: 15 * time.Second})
 	expect(t, m.RetireNow(RestartInterval, at(0)), Retire)
 	expect(t, m.RetireNow(RestartInterval, at(0)))
-	expect(t, look(m, View{Now: at(1), Requests: since(0), PermitsOut: 1}))
-	expect(t, look(m, View{Now: at(2), PermitsOut: 1})) // a child has taken it, and is about to send
+	expect(t, look(m, View{Now: at(1), Requests: since(0)}))
+	expect(t, look(m, View{Now: at(2), UnderWay: 1})) // a child has taken a permit, and is about to send
 	expect(t, look(m, View{Now: at(2.1)}), End)
 	if m.Phase() != Ending {
 		t.Errorf("phase %v", m.Phase())
@@ -143,27 +143,53 @@ func TestRetiringProcessWithoutADeadlineWaitsOn(t *testing.T) {
 func TestStaleRequestIsNotWaitedFor(t *testing.T) {
 	m := begin(Limits{Graceful: 100 * time.Second, Request: 5 * time.Second, Threads: 10})
 	m.RetireNow(RestartInterval, at(0))
-	expect(t, look(m, View{Now: at(4), Requests: since(0), PermitsOut: 1}))
-	expect(t, look(m, View{Now: at(5.1), Requests: since(0), PermitsOut: 1}), End)
+	expect(t, look(m, View{Now: at(4), Requests: since(0)}))
+	expect(t, look(m, View{Now: at(5.1), Requests: since(0)}), End)
 }
 
-func TestPermitsThatNobodyUsesAreRestored(t *testing.T) {
-	m := begin(Limits{})
-	expect(t, look(m, View{Now: at(0), PermitsOut: 2, Started: 5}))
-	expect(t, look(m, View{Now: at(1.9), PermitsOut: 2, Started: 6})) // one came and went
-	expect(t, look(m, View{Now: at(3.8), PermitsOut: 2, Started: 6}))
-	actions := look(m, View{Now: at(3.9), PermitsOut: 2, Started: 6})
+// lookOften looks every tenth of a second, and returns what the last look brought.
+func lookOften(m *Machine, from, to float64, underWay func(n int) int) (actions []Action) {
+	for n := 0; ; n++ {
+		now := from + float64(n)/10
+		if now > to {
+			return actions
+		}
+		actions = look(m, View{Now: at(now), UnderWay: underWay(n)})
+	}
+}
+
+func TestPermitsThatAreLostAreRestoredUnderLoad(t *testing.T) {
+	m := begin(Limits{Threads: 10})
+	varying := func(n int) int { return 2 + n%3 } // two are lost, others come and go
+	expect(t, lookOften(m, 0, 1.9, varying))
+	actions := look(m, View{Now: at(2), UnderWay: 3})
 	expect(t, actions, Restore)
 	if actions[0].Number != 2 {
 		t.Errorf("%d permits", actions[0].Number)
+	}
+	expect(t, look(m, View{Now: at(2.1)}))
+	expect(t, lookOften(m, 2.2, 30, func(n int) int { return n % 19 })) // something is under way almost always
+}
+
+func TestPermitsAreNotLostBecauseNobodyLooks(t *testing.T) {
+	m := begin(Limits{Threads: 10})
+	expect(t, look(m, View{Now: at(0), UnderWay: 1}))
+	expect(t, look(m, View{Now: at(60), UnderWay: 1}))
+}
+
+func TestRequestsThatWaitForAThreadAreNotLost(t *testing.T) {
+	m := begin(Limits{Threads: 2})
+	for n := range 100 {
+		expect(t, look(m, View{Now: at(float64(n) / 10), Requests: since(0, 0), UnderWay: 1}))
 	}
 }
 
 func TestRetiringProcessDoesNotWaitForPermitsThatAreLost(t *testing.T) {
 	m := begin(Limits{Graceful: time.Hour})
 	m.RetireNow(RestartInterval, at(0))
-	expect(t, look(m, View{Now: at(0), PermitsOut: 1}))
-	expect(t, look(m, View{Now: at(2), PermitsOut: 1}), End)
+	one := func(int) int { return 1 }
+	expect(t, lookOften(m, 0, 1.9, one))
+	expect(t, look(m, View{Now: at(2), UnderWay: 1}), End)
 }
 
 func TestLimitOfRequestsGrowsWithTheThreads(t *testing.T) {
@@ -189,15 +215,15 @@ func TestStuckRequestBesideOthersReplacesTheProcess(t *testing.T) {
 	m := begin(Limits{Request: 10 * time.Second, Graceful: 15 * time.Second, Threads: 2})
 	fire := Limits{Request: 10 * time.Second, Threads: 2}.Fire().Seconds() // 16.9 s
 	requests := since(0, fire-5)
-	actions := look(m, View{Now: at(fire), Requests: requests, PermitsOut: 2})
+	actions := look(m, View{Now: at(fire), Requests: requests})
 	expect(t, actions, Ask)
 	if actions[0].Reason != RequestTimeout {
 		t.Errorf("%+v", actions[0])
 	}
-	expect(t, look(m, View{Now: at(fire + 1), Requests: requests, PermitsOut: 2}))
+	expect(t, look(m, View{Now: at(fire + 1), Requests: requests}))
 	expect(t, m.RetireNow(RequestTimeout, at(fire+2)), Retire)
-	expect(t, look(m, View{Now: at(fire + 3), Requests: requests, PermitsOut: 2}))
-	ended := look(m, View{Now: at(fire + 3), Requests: requests[:1], PermitsOut: 1})
+	expect(t, look(m, View{Now: at(fire + 3), Requests: requests}))
+	ended := look(m, View{Now: at(fire + 3), Requests: requests[:1]})
 	expect(t, ended, End)
 	if !ended[0].Stacks {
 		t.Error("no stacks are asked for")
@@ -286,12 +312,13 @@ func TestNextLookIsWhenALimitMayStrike(t *testing.T) {
 		view   View
 		want   time.Duration
 	}{
-		"nothing":              {Limits{}, View{Now: at(1)}, longestWait},
-		"a request":            {Limits{Request: 3 * time.Second}, View{Now: at(2), Requests: since(0)}, time.Second},
-		"requests to come":     {Limits{Request: 3 * time.Second}, View{Now: at(2)}, 3 * time.Second},
-		"age":                  {Limits{RestartInterval: 3 * time.Second}, View{Now: at(2)}, time.Second},
-		"a probe":              {Limits{Deadlock: 3 * time.Second}, View{Now: at(2), ProbeBegan: at(1)}, 2 * time.Second},
-		"permits that are out": {Limits{}, View{Now: at(2), PermitsOut: 1}, time.Second},
+		"nothing":               {Limits{}, View{Now: at(1)}, longestWait},
+		"a request":             {Limits{Request: 3 * time.Second}, View{Now: at(2), Requests: since(0)}, time.Second},
+		"requests to come":      {Limits{Request: 3 * time.Second}, View{Now: at(2)}, 3 * time.Second},
+		"age":                   {Limits{RestartInterval: 3 * time.Second}, View{Now: at(2)}, time.Second},
+		"a probe":               {Limits{Deadlock: 3 * time.Second}, View{Now: at(2), ProbeBegan: at(1)}, 2 * time.Second},
+		"requests run":          {Limits{Threads: 2}, View{Now: at(2), Requests: since(0)}, busyLook},
+		"requests on their way": {Limits{}, View{Now: at(2), UnderWay: 1}, missingLook},
 	} {
 		if _, wait := begin(c.limits).Look(c.view); wait != c.want {
 			t.Errorf("%s: %v instead of %v", name, wait, c.want)

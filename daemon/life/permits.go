@@ -5,32 +5,46 @@ import (
 	"time"
 )
 
-// lostAfter is for how long permits may be out without a request that uses them. A child takes one just before it sends its request.
-const lostAfter = 2 * time.Second
+// A child of Apache's takes a permit just before it sends its request, so that requests are under way for microseconds. A child that is killed in
+// between takes the permit with it. Under load there may be requests under way whenever one looks; but not as many every time.
+const (
+	lostAfter   = 2 * time.Second // for so long, and
+	leastLooks  = 10              // at so many looks, requests were under way
+	missingLook = lostAfter / (2 * leastLooks)
+	busyLook    = time.Second // how long at most a loss stays unnoticed while requests run
+)
 
-// idleness is a time in which permits were out and no request ran or came.
-type idleness struct {
-	since   Time // 0: it is not so
-	started uint64
+// A shortfall is a time in which requests were under way whenever somebody looked. The zero value: they were not at the last look.
+type shortfall struct {
+	since Time
+	least int // of them
+	looks int
 }
 
-// permitsLost tells whether the permits that are out will not come back: children that were killed had them.
-func (m *Machine) permitsLost(v View) bool {
-	if v.PermitsOut <= 0 || len(v.Requests) > 0 {
-		m.idle = idleness{}
-		return false
+// permitsLost tells how many permits will not come back.
+func (m *Machine) permitsLost(v View) int {
+	underWay := min(v.UnderWay, m.limits.Threads-len(v.Requests)) // what has been sent waits while no thread is free
+	if underWay <= 0 {
+		m.missing = shortfall{}
+		return 0
 	}
-	if m.idle.since == 0 || m.idle.started != v.Started {
-		m.idle = idleness{since: v.Now, started: v.Started}
+	if m.missing.since == 0 {
+		m.missing = shortfall{since: v.Now, least: underWay}
 	}
-	return v.Now.Since(m.idle.since) >= lostAfter
+	m.missing.least = min(m.missing.least, underWay)
+	m.missing.looks++
+	if v.Now.Since(m.missing.since) < lostAfter || m.missing.looks < leastLooks {
+		return 0
+	}
+	return m.missing.least
 }
 
 func (m *Machine) judgePermits(v View) []Action {
-	if !m.permitsLost(v) || m.phase >= Retiring {
+	lost := m.permitsLost(v)
+	if lost == 0 || m.phase >= Retiring {
 		return nil
 	}
-	m.idle = idleness{}
-	return []Action{{Kind: Restore, Number: uint64(v.PermitsOut),
-		Text: fmt.Sprintf("counts %d free threads again: the children of Apache's that had reserved them are gone", v.PermitsOut)}}
+	m.missing = shortfall{}
+	return []Action{{Kind: Restore, Number: uint64(lost),
+		Text: fmt.Sprintf("counts %d free threads again: the children of Apache's that had reserved them are gone", lost)}}
 }

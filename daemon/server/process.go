@@ -96,15 +96,6 @@ func (p *process) retire() {
 	p.board.SetState(p.assignment.Slot, p.assignment.Serial, daemon.SlotRetiring)
 }
 
-// permitsOut is how many requests children may have sent or be about to send.
-func (p *process) permitsOut() int {
-	word := p.board.Slot(p.assignment.Slot)
-	if !p.isServing() || word.Serial != p.assignment.Serial {
-		return 0
-	}
-	return p.group.Threads - int(word.Permits)
-}
-
 func (p *process) isServing() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

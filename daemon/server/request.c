@@ -93,17 +93,26 @@ static void copy(char *to, size_t size, const char *from)
     to[n] = '\0';
 }
 
-/* Gives the permit back that the request came with, and wakes one that waits for it. */
+/* Gives the permit back that the request came with. Counted before, so that it is never missed where it is looked for. */
 static void give_permit_back(bool unnoticed)
 {
-    mwd_slot *slot = mwd_options.slot;
     if (!unnoticed)
-        atomic_fetch_add_explicit(&slot->served, 1, memory_order_relaxed); /* before its permit is there: who sees an idle process sees it, too */
-    uint64_t word = atomic_load(&slot->word);
-    while (mwd_serial_of(word) == mwd_options.serial && mwd_permits_of(word) < mwd_options.threads)
-        if (atomic_compare_exchange_weak(&slot->word, &word, word + 1))
-            break;
-    mwd_wake_one(mwd_options.queue);
+        atomic_fetch_add_explicit(&mwd_options.slot->served, 1, memory_order_relaxed); /* before its permit is there: who sees an idle process sees it, too */
+    atomic_fetch_add(&mwd_this.returned, 1);
+    mwd_give_back(&mwd_options.hall, mwd_options.slot, mwd_options.serial, mwd_options.threads);
+}
+
+int mwd_permits_under_way(void)
+{
+    enum { TRIES = 100 };
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t received = atomic_load(&mwd_this.received), returned = atomic_load(&mwd_this.returned), word = atomic_load(&mwd_options.slot->word);
+        if (atomic_load(&mwd_this.received) != received || atomic_load(&mwd_this.returned) != returned)
+            continue;
+        int64_t missing = (int64_t)mwd_options.threads - mwd_permits_of(word) - (int64_t)(received - returned);
+        return mwd_serial_of(word) == mwd_options.serial && missing > 0 ? (int)missing : 0;
+    }
+    return 0;
 }
 
 static double seconds(uint64_t microseconds)
@@ -157,6 +166,7 @@ bool mwd_serve_request(mwd_worker *w, mwd_connection *connection, unsigned char 
         mwd_say(MW_LOG_ERR, "WSGI0080: closed a connection of Apache's: a request that makes no sense");
         return false;
     }
+    atomic_fetch_add(&mwd_this.received, 1);
     mw_pair *pairs = (mw_pair *)w->pairs.data;
     const char *script = below_root(r.script), *resource = below_root(r.resource);
     if (!script) {

@@ -3,13 +3,11 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,14 +43,6 @@ void mwd_say(int level, const char *format, ...)
     int n = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     mwd_log_write(level, line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
-}
-
-void mwd_wake_one(mwd_queue *queue)
-{
-    if (atomic_load(&queue->waiting) == 0)
-        return;
-    atomic_fetch_add(&queue->turn, 1);
-    syscall(SYS_futex, &queue->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 /* ---- Connections ---- */

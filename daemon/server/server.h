@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "../../interp/gateway.h"
-#include "../board.h"
+#include "../seats.h"
 
 /* What Go can see of a request thread at any time. Times are nanoseconds of CLOCK_MONOTONIC. Written by the thread. */
 enum { MWD_IDLE, MWD_READING, MWD_RUNNING };
@@ -25,7 +25,7 @@ typedef struct mwd_watch {
 typedef struct mwd_server_options {
     int listener;               /* non-blocking, listening */
     uint32_t peer_uid;          /* who may connect beside root: the user of Apache's children */
-    mwd_queue *queue;
+    mwd_hall hall;              /* the group's part of the board */
     mwd_slot *slot;
     uint32_t serial;
     unsigned threads;
@@ -38,8 +38,7 @@ typedef struct mwd_server_options {
     int wake;                   /* an eventfd for Go: written when `events` changes */
 } mwd_server_options;
 
-/* What C counts and Go interprets. Go also looks at mw_scripts_loaded (gateway.h), and at the permits of the slot: a child of Apache's that
- * was killed may have taken one with it, which shows when no request runs and permits are missing for longer than a second or two. */
+/* What C counts and Go interprets. Go also looks at mw_scripts_loaded (gateway.h). */
 enum {
     MWD_EVENT_MAXIMUM_REQUESTS = 1, /* that many are done */
     MWD_EVENT_SCRIPT_CHANGED = 2,   /* a request found its script changed, and was sent back */
@@ -51,6 +50,7 @@ typedef struct mwd_state {
     _Atomic uint32_t events;        /* MWD_EVENT_*, cleared by Go */
     _Atomic uint32_t report_end;    /* set by Go while it waits for requests to end */
     _Atomic uint64_t started, finished; /* requests */
+    _Atomic uint64_t received, returned; /* permits: that came with a request, that were given back for one */
     _Atomic int64_t active;         /* when the application last did something: time of its start, a read, a block of output */
     _Atomic int connections;
     mwd_watch *threads;             /* options.threads of them */
@@ -72,6 +72,8 @@ const char *mwd_server_start(void);
 void mwd_server_stop(void);
 /* Request threads that have not ended. */
 int mwd_server_running(void);
+/* Permits that children have taken, and for which no request has arrived: it is on its way for microseconds, or for ever if the child was killed. */
+int mwd_permits_under_way(void);
 
 /* The mw_ops of requests; with transport NULL, and in a forked copy, records go to the error log, descriptor 2. */
 extern const mw_ops mwd_server_ops;

@@ -31,6 +31,7 @@ static int64_t mwd_active(int unused) { (void)unused; return atomic_load(&mwd_th
 static const char *mwd_start(int unused) { (void)unused; return mwd_server_start(); }
 static int mwd_stop(int unused) { (void)unused; mwd_server_stop(); return 0; }
 static uint64_t mwd_started(int unused) { (void)unused; return atomic_load(&mwd_this.started); }
+static int mwd_under_way(int unused) { (void)unused; return mwd_permits_under_way(); }
 */
 import "C"
 
@@ -91,7 +92,8 @@ func (p *process) prepareThreads() error {
 	g, part := p.group, (*C.mwd_part)(p.board.Part(p.assignment.Group))
 	o := (*C.mwd_server_options)(C.calloc(1, C.sizeof_mwd_server_options)) // C uses it until the process ends
 	*o = C.mwd_server_options{
-		listener: daemon.ListenerFD, peer_uid: C.uint32_t(p.childrensUID()), queue: &part.queue,
+		listener: daemon.ListenerFD, peer_uid: C.uint32_t(p.childrensUID()), hall: C.mwd_hall{part: part,
+			children: (*C.mwd_children)(p.board.Children()), slots: C.uint32_t(p.board.Slots(p.assignment.Group))},
 		slot: C.mwd_slot_of(part, C.int(p.assignment.Slot-p.board.FirstSlot(p.assignment.Group))), serial: C.uint32_t(p.assignment.Serial),
 		threads: C.unsigned(g.Threads), stack_size: C.size_t(g.StackSize), flags: C.unsigned(p.callFlags()),
 		socket_timeout: C.int64_t(milliseconds(p.socketTimeout())), maximum_requests: C.uint64_t(g.MaximumRequests),
@@ -146,14 +148,14 @@ func (p *process) socketTimeout() time.Duration {
 
 // view is what the process looks like now.
 func (p *process) view() life.View {
-	v := life.View{Now: now(), Loaded: interp.ScriptsLoaded() > 0, PermitsOut: p.permitsOut(), ProbeBegan: probing.began()}
+	v := life.View{Now: now(), Loaded: interp.ScriptsLoaded() > 0, ProbeBegan: probing.began()}
 	if !p.isServing() {
 		return v
 	}
 	if p.group.MemoryRecycle > 0 {
 		v.Resident = p.memory.resident()
 	}
-	v.Active, v.Started = life.Time(C.mwd_active(0)), uint64(C.mwd_started(0))
+	v.Active, v.UnderWay = life.Time(C.mwd_active(0)), int(C.mwd_under_way(0))
 	for i := range p.group.Threads {
 		var look C.mwd_look
 		if C.mwd_look_at(C.int(i), &look) != 0 {

@@ -52,9 +52,6 @@ void mwd_note_activity(const struct mwd_exchange *x, int64_t now);
 /* Says something at the level, outside requests. */
 void mwd_say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Lets one request that waits for a process of the group look again, if there is one. */
-void mwd_wake_one(mwd_queue *queue);
-
 /* load.c. What the first request thread does until the process is ready, and the end of that. */
 void mwd_run_loads(void);
 void mwd_end_loads(void);

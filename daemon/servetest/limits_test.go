@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -228,6 +229,39 @@ func TestPermitThatAKilledChildHadIsGivenBack(t *testing.T) {
 	p.Board.AddPermits(0, serial, -1)
 	must(t, p.ExpectLog("counts 1 free threads again"))
 	if word := p.Board.Slot(0); word.Permits != 1 {
+		t.Errorf("slot %+v", word)
+	}
+}
+
+// Under load, too: there is always a request somewhere, but never as many as permits are out.
+func TestPermitThatAKilledChildHadIsGivenBackUnderLoad(t *testing.T) {
+	p := begin(t, "threads=3")
+	must(t, p.Expect(daemon.Ready, ""))
+	path := app(t, "time.sleep(0.002)")
+	answers(t, p, path, "done")
+	over := make(chan struct{})
+	var clients sync.WaitGroup
+	for range 2 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if reply, err := p.Ask(path); err != nil || reply.Status != 200 {
+					t.Errorf("%+v, %v", reply, err)
+					return
+				}
+			}
+		})
+	}
+	p.Board.AddPermits(0, serial, -1)
+	err := p.ExpectLog("counts 1 free threads again")
+	close(over)
+	clients.Wait()
+	must(t, err)
+	if word := p.Board.Slot(0); word.Permits != 3 {
 		t.Errorf("slot %+v", word)
 	}
 }

@@ -20,14 +20,28 @@ func between(least, start, most int, idle time.Duration) func(*stage, *directive
 	}
 }
 
-// word is one of the board's, as offset of the group's part (board.h).
+// Where in a group's part its seats and slots are, and what they have (board.h).
+const (
+	partTop, partBell, partSeats, partSlots = 4, 12, 128, 128 + 2048*64
+	seatOwner, seatArrived, slotServed      = 0, 8, 16
+)
+
+// word is one of the board's, as offset of the group's part.
 func (s *stage) word(offset int) *uint32 { return (*uint32)(unsafe.Add(s.board.Part(0), offset)) }
 
 // waits lets so many requests wait, and ring as Apache's children do.
 func (s *stage) waits(requests int) {
-	const waiting, bell = 4, 12
-	atomic.StoreUint32(s.word(waiting), uint32(requests))
-	if requests > 0 && atomic.SwapUint32(s.word(bell), 0) != 0 {
+	const most = 100
+	for i := range most {
+		arrived := uint32(0)
+		if i < requests {
+			arrived = 1
+		}
+		atomic.StoreUint32(s.word(partSeats+64*i+seatOwner+4), 1<<32-1) // a child that can't tell whether it lives
+		atomic.StoreUint32(s.word(partSeats+64*i+seatArrived), arrived)
+	}
+	atomic.StoreUint32(s.word(partTop), most)
+	if requests > 0 && atomic.SwapUint32(s.word(partBell), 0) != 0 {
 		s.group.ring()
 	}
 	synctest.Wait()
@@ -38,8 +52,7 @@ func (a *actor) takes(requests int) { a.stage.board.AddPermits(a.slot, a.serial,
 
 // serves ends one.
 func (a *actor) serves() {
-	const slots, served = 64, 16
-	atomic.AddUint32(a.stage.word(slots+64*a.slot+served), 1)
+	atomic.AddUint32(a.stage.word(partSlots+64*a.slot+slotServed), 1)
 	a.stage.board.AddPermits(a.slot, a.serial, 1)
 }
 

@@ -37,7 +37,7 @@ func (g *group) reconcile() {
 	}
 	if hopeless != g.hopeless {
 		g.hopeless = hopeless
-		g.board.SetHopeless(g.number, hopeless == yes)
+		g.board.SetHopeless(g.number, hopeless == yes, time.Until(g.startsAgain()))
 	}
 }
 

@@ -38,7 +38,8 @@ func (s *Supervisor) status() admin.Status {
 func (g *group) status() admin.Group {
 	status := admin.Group{Name: g.config.Name, MinimumProcesses: g.config.LeastProcesses(), MaximumProcesses: len(g.places), Threads: g.config.Threads, Members: []admin.Process{}}
 	answers := g.ask(daemon.Report, func() {
-		status.Waiting, status.Restarts = g.board.Waiting(g.number), maps.Clone(g.restarts)
+		queue := g.board.Queue(g.number)
+		status.Waiting, status.Oldest, status.Restarts = queue.Waiting, queue.Oldest.Seconds(), maps.Clone(g.restarts)
 		status.Processes, status.NextStart = g.wanted(), g.nextStart()
 		for _, m := range g.members {
 			if m != nil {

@@ -79,7 +79,7 @@ func TestAdministratorsSeeEveryGroupProcessAndRequest(t *testing.T) {
 			}
 		}
 		_, table, _ := administer(t, s, "status")
-		for _, text := range []string{fmt.Sprintf("Apache %d, configuration", s.Pid()), "1 waiting", "1 of 1 threads busy", "GET /hold?" + gate, fmt.Sprint(pids[0])} {
+		for _, text := range []string{fmt.Sprintf("Apache %d, configuration", s.Pid()), "1 waiting for up to ", "1 of 1 threads busy", "GET /hold?" + gate, fmt.Sprint(pids[0])} {
 			if !strings.Contains(table, text) {
 				t.Errorf("the table does not say %q:\n%s", text, table)
 			}

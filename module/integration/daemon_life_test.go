@@ -232,7 +232,8 @@ func TestFullGroupsAnswerInTime(t *testing.T) {
 		logged        string
 	}{
 		{"queue-timeout", "queue-timeout=1", 504, "WSGI0084"},
-		{"listen-backlog", "listen-backlog=0 connect-timeout=1", 503, "WSGI0116"},
+		{"listen-backlog", "listen-backlog=0 connect-timeout=1", 503, "WSGI0116.*listen-backlog=0"},
+		{"at once", "listen-backlog=0 connect-timeout=0", 503, "WSGI0116.*connect-timeout=0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := lifeServer(t, "processes=1 threads=2 "+c.options, "")
@@ -245,6 +246,9 @@ func TestFullGroupsAnswerInTime(t *testing.T) {
 			r := <-asking(t, s, "/pid")
 			if took := time.Since(start); r.Status != c.status || took > 5*time.Second {
 				t.Errorf("after %v:\n%s", took, r)
+			}
+			if seconds, err := strconv.Atoi(r.Get("Retry-After")); err != nil || seconds < 1 || seconds > 60 {
+				t.Errorf("Retry-After:\n%s", r)
 			}
 			s.WaitLog(t, c.logged)
 			open()
@@ -316,7 +320,7 @@ func TestAGroupThatCannotStartIsTriedAgainSlowly(t *testing.T) {
 	t.Parallel()
 	s := apachetest.Start(t, apachetest.Config{Conf: daemonApp, Daemon: "processes=1 threads=2 connect-timeout=2 home={{.Root}}/later"})
 	start := time.Now()
-	if r := <-asking(t, s, "/pid"); r.Status != 503 || time.Since(start) > 10*time.Second {
+	if r := <-asking(t, s, "/pid"); r.Status != 503 || r.Get("Retry-After") == "" || time.Since(start) > 10*time.Second {
 		t.Errorf("after %v:\n%s", time.Since(start), r)
 	}
 	s.WaitLog(t, "WSGI0009")

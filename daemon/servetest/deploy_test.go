@@ -150,6 +150,19 @@ func TestAProcessThatNeedNotLoadItIsReadyWithout(t *testing.T) {
 	}
 }
 
+func TestAProcessLeavesChangesToOthersInAdvanceToo(t *testing.T) {
+	path := script(t, "import time", "time.sleep(1.5)", "def application(environ, start_response):", "    start_response('200 OK', [])", "    return [b'done']")
+	plan := strictly(path)
+	plan.Strict = false
+	p := beginSuccessor(t, "threads=2 startup-timeout=1", plan)
+	p.Siblings(true, false, false)
+	must(t, p.Expect(daemon.Ready, ""))
+	again(t, p, path, true)
+	must(t, p.ExpectLog("does not load script "+path))
+	p.Siblings(false, false, false)
+	answers(t, p, path, "done") // startup-timeout is over for a process that had nothing to load when it was first asked
+}
+
 func TestAnImportedScriptIsNeededIfThePredecessorHadIt(t *testing.T) {
 	bad := script(t, "raise ValueError('unusual')")
 	had := &daemon.Preload{Strict: true, Applications: []daemon.Application{{Script: daemon.Text(bad)}}}

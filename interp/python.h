@@ -108,7 +108,8 @@ typedef struct mw_script {
     pthread_mutex_t lock;   /* held while it is loaded; never taken with the GIL held */
     /* Guarded by its interpreter's GIL: */
     struct mw_known *known; /* what was found in it */
-    mw_version version;     /* that was loaded last */
+    mw_version version;     /* that was loaded last, */
+    double loaded;          /* and when, in seconds since the epoch */
     mw_version bad;         /* that could not be loaded, see MW_TRY */
 } mw_script;
 

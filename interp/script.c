@@ -94,7 +94,9 @@ static bool is_current(mw_request *request, PyObject *module)
 static bool wants_reload(mw_request *request, PyObject *module)
 {
     const mw_call *call = request->call;
-    if (!(call->flags & MW_CALL_RELOADING) || !call->resource || call->daemon_restarts > 0) /* it was asked by the process that sent it here */
+    if (!(call->flags & MW_CALL_RELOADING) || !call->resource)
+        return false;
+    if (call->flags & MW_CALL_RESTART && request->script->loaded >= call->queue_start) /* for this request, maybe: the process before was asked */
         return false;
     PyObject *ask = PyDict_GetItemWithError(PyModule_GetDict(module), request->interp->names.reload_required);
     PyObject *answer = NULL;
@@ -153,6 +155,7 @@ static PyObject *load(mw_request *request, mw_script *script, int *status)
     size_t n = 0;
     int64_t mtime = 0;
     mw_version version;
+    double began = mw_now();
     Py_BEGIN_ALLOW_THREADS
     version = mw_version_of(script->path); /* first: what changes meanwhile is another version */
     source = goMwScriptRead(script->path, &n, &mtime, &reason);
@@ -170,6 +173,7 @@ static PyObject *load(mw_request *request, mw_script *script, int *status)
     if (module) {
         __atomic_fetch_add(&mw_scripts_loaded, 1, __ATOMIC_RELAXED);
         script->version = version;
+        script->loaded = began;
         mw_note_application(request->interp, script, "");
     }
     return module;

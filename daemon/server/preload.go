@@ -85,11 +85,24 @@ func (l *loader) loadApplications() bool {
 			l.process.logf(levelInfo, "does not load script %s in advance: it is not there any more", a.Script)
 			continue
 		}
+		if l.leave(a) {
+			l.process.logf(levelInfo, "does not load script %s in advance: it has changed, and other processes have it loaded", a.Script)
+			continue
+		}
 		if !l.load(a, l.plan.Strict, loadOnRequestThread) {
 			return false
 		}
 	}
 	return true
+}
+
+// leave tells whether a process that need not load an application leaves a change to those that have it loaded.
+func (l *loader) leave(a daemon.Application) bool {
+	if l.plan.Strict || !l.process.group.KeepOldCode {
+		return false
+	}
+	s := l.process.siblings(string(a.Script), string(a.Group), interp.VersionOf(string(a.Script)))
+	return s.Bad || s.Have && !s.Same
 }
 
 // load loads one application. False: it failed, which was needed.

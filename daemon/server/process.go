@@ -45,6 +45,7 @@ type process struct {
 	service bool // SIGTERM ends the script that runs
 
 	questions questions
+	abandoned bool // the supervisor was found to be gone while the process shut down; the monitor's
 
 	telling sync.Mutex // guards what follows, and the order of such notices
 	told    int        // of the applications, to the supervisor

@@ -47,9 +47,6 @@ func (q *questions) answer(order daemon.Order) {
 
 // siblings asks the supervisor what other processes of the group have loaded of a script.
 func (p *process) siblings(script, group string, now interp.Version) interp.Siblings {
-	if p.isRetired() {
-		return interp.Siblings{} // the monitor does not listen any more
-	}
 	number, answer := p.questions.pose()
 	defer p.questions.drop(number)
 	p.tell(daemon.Notice{Kind: daemon.Question, Number: number, Load: &daemon.Load{Version: daemon.FileVersion(now),
@@ -60,10 +57,4 @@ func (p *process) siblings(script, group string, now interp.Version) interp.Sibl
 	case <-time.After(answerPatience):
 		return interp.Siblings{}
 	}
-}
-
-func (p *process) isRetired() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.retired
 }

@@ -204,6 +204,8 @@ bool mwd_serve_request(mwd_worker *w, mwd_connection *connection, unsigned char 
     int outcome = mw_run(&call);
     if (known != __atomic_load_n(&mw_applications_known, __ATOMIC_RELAXED))
         mwd_raise_event(MWD_EVENT_LOADED);
+    if (outcome == MW_ELSEWHERE)
+        atomic_store(&mwd_this.left, 1);
     if (outcome == MW_AGAIN)
         mwd_raise_event(MWD_EVENT_SCRIPT_CHANGED);
     give_permit_back(x.unnoticed); /* before the answer's end is sent: its client may be back at once */

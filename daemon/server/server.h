@@ -52,6 +52,7 @@ typedef struct mwd_state {
     _Atomic uint64_t started, finished; /* requests */
     _Atomic uint64_t received, returned; /* permits: that came with a request, that were given back for one */
     _Atomic int64_t active;         /* when the application last did something: time of its start, a read, a block of output */
+    _Atomic uint32_t left;          /* a request was left to processes that have its script: this one need not have loaded any */
     _Atomic int connections;
     mwd_watch *threads;             /* options.threads of them */
 } mwd_state;

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -87,15 +88,40 @@ func (m *monitor) finishRequests() {
 	}
 }
 
-// waitForEvent returns when a request thread says something, or after a while.
+// waitForEvent returns when a request thread says something, or after a while. Of what the supervisor says, only replies matter now.
 func (p *process) waitForEvent() {
-	source := []unix.PollFd{{Fd: int32(p.wake), Events: unix.POLLIN}}
+	source := []unix.PollFd{{Fd: int32(p.wake), Events: unix.POLLIN}, {Fd: daemon.ControlFD, Events: unix.POLLIN}}
 	const aWhile = 20 // milliseconds
-	if n, _ := unix.Poll(source, aWhile); n > 0 {
+	if p.abandoned {
+		source = source[:1]
+	}
+	if n, _ := unix.Poll(source, aWhile); n <= 0 {
+		return
+	}
+	if source[0].Revents != 0 {
 		var count [8]byte
 		_, _ = unix.Read(p.wake, count[:])
 		takeEvents()
 	}
+	if len(source) > 1 && source[1].Revents != 0 {
+		p.abandoned = !p.readReply()
+	}
+}
+
+// readReply tells whether the supervisor is still there.
+func (p *process) readReply() bool {
+	packet := make([]byte, daemon.MaxMessage)
+	n, _, err := unix.Recvfrom(daemon.ControlFD, packet, unix.MSG_DONTWAIT)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+		return true
+	}
+	if err != nil || n == 0 {
+		return false
+	}
+	if order, err := daemon.DecodeMessage[daemon.Order](packet[:n]); err == nil && order.Kind == daemon.Reply {
+		p.questions.answer(order)
+	}
+	return true
 }
 
 // publishStopping tells applications before requests are waited for. A stuck lock is not waited for: shutdown-timeout may be unlimited.

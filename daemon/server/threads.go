@@ -30,6 +30,7 @@ static int mwd_report_ends(int on) { atomic_store(&mwd_this.report_end, (uint32_
 static int64_t mwd_active(int unused) { (void)unused; return atomic_load(&mwd_this.active); }
 static const char *mwd_start(int unused) { (void)unused; return mwd_server_start(); }
 static int mwd_stop(int unused) { (void)unused; mwd_server_stop(); return 0; }
+static uint32_t mwd_left(int unused) { (void)unused; return atomic_load(&mwd_this.left); }
 static uint64_t mwd_started(int unused) { (void)unused; return atomic_load(&mwd_this.started); }
 static int mwd_under_way(int unused) { (void)unused; return mwd_permits_under_way(); }
 */
@@ -148,7 +149,7 @@ func (p *process) socketTimeout() time.Duration {
 
 // view is what the process looks like now.
 func (p *process) view() life.View {
-	v := life.View{Now: now(), Loaded: interp.ScriptsLoaded() > 0, ProbeBegan: probing.began()}
+	v := life.View{Now: now(), Loaded: interp.ScriptsLoaded() > 0 || C.mwd_left(0) != 0, ProbeBegan: probing.began()}
 	if !p.isServing() {
 		return v
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,6 +149,42 @@ func TestAProcessThatNeedNotLoadItIsReadyWithout(t *testing.T) {
 	if reply, err := p.Ask(bad); err != nil || reply.Status != 500 {
 		t.Errorf("%+v, %v", reply, err)
 	}
+}
+
+func TestAProcessLeavesChangesToOthersInAdvanceToo(t *testing.T) {
+	path := script(t, "import time", "time.sleep(1.5)", "def application(environ, start_response):", "    start_response('200 OK', [])", "    return [b'done']")
+	plan := strictly(path)
+	plan.Strict = false
+	p := beginSuccessor(t, "threads=2 startup-timeout=1", plan)
+	p.Siblings(true, false, false)
+	must(t, p.Expect(daemon.Ready, ""))
+	again(t, p, path, true)
+	must(t, p.ExpectLog("does not load script "+path))
+	p.Siblings(false, false, false)
+	answers(t, p, path, "done") // startup-timeout is over for a process that had nothing to load when it was first asked
+}
+
+// A request that was sent before a process retired is left to others as well.
+func TestARetiringProcessLeavesChangesToOthers(t *testing.T) {
+	goOn, started := flag(t), flag(t)
+	holding, path := app(t, create(started), waitFor(goOn)), app(t)
+	p := begin(t, "threads=2")
+	must(t, p.Expect(daemon.Ready, ""))
+	held, err := p.Send(holding)
+	must(t, err)
+	begun(t, started)
+	p.Siblings(true, false, false)
+	must(t, p.Order(daemon.Retire, "maximum_requests"))
+	must(t, p.ExpectLog("takes no more requests"))
+	again(t, p, path, true)
+	p.Signal(syscall.SIGTERM)
+	must(t, p.Expect(daemon.Ending, "maximum_requests"))
+	again(t, p, path, true)
+	must(t, os.WriteFile(goOn, nil, 0o644))
+	if reply, err := held.Reply(); err != nil || reply.Body != "done" {
+		t.Errorf("%+v, %v", reply, err)
+	}
+	must(t, p.ExpectEnd(0))
 }
 
 func TestAnImportedScriptIsNeededIfThePredecessorHadIt(t *testing.T) {

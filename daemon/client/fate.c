@@ -48,8 +48,9 @@ void mwd_learn_fate(const mwd_group *group, const mwd_claim *claim, bool ended, 
 
 void mwd_learn_trouble(const mwd_group *group, mwd_known_fate *known)
 {
-    mwd_fate *trouble = &group->part->queue.trouble;
-    uint32_t serial = atomic_load(&trouble->serial);
+    mwd_queue *queue = &group->part->queue;
+    mwd_fate *trouble = &queue->trouble;
+    uint32_t serial = atomic_load(&queue->hopeless) ? atomic_load(&trouble->serial) : 0; /* otherwise there are processes, and too many requests */
     if (serial == 0 || !copy(trouble, serial, known))
         *known = (mwd_known_fate){.serial = 0};
 }

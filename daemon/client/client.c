@@ -565,30 +565,6 @@ static int travel(journey *j)
     }
 }
 
-/* Adds to the report what is known of the process, or of why there is none. */
-static void explain(journey *j)
-{
-    mwd_known_fate known;
-    int code = j->report->code;
-    if (code == 116)
-        mwd_learn_trouble(j->group, &known);
-    else if (j->claim.serial && (code == 119 || code == 121 || code == 145 || code == 146 || code == 147))
-        mwd_learn_fate(j->group, &j->claim, j->broken, &known);
-    else
-        return;
-    if (j->silent) {
-        mwd_tell_silence(j->group, &j->claim);
-        known.value = j->timeout;
-    }
-    mwd_add_fate(j->report, &known);
-}
-
-/* There will never be a process. */
-static bool forsaken(const mwd_group *group)
-{
-    return atomic_load(&group->part->queue.hopeless) == MWD_HOPELESS_EVER;
-}
-
 int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64_t timeout, mwd_report *report)
 {
     *report = (mwd_report){.queue_start = mwd_clock()};
@@ -604,7 +580,7 @@ int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64
         outcome = lost(&j, 121, "out of memory");
     else if (j.scratch->request.n > MWD_MAX_REQUEST)
         outcome = lost(&j, 80, "its environment is larger than 16 MiB");
-    else if (forsaken(group))
+    else if (mwd_forsaken(group))
         outcome = lost(&j, 116, "");
     else
         outcome = travel(&j);
@@ -612,6 +588,6 @@ int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64
         mwd_pool_keep_scratch(group->pool, j.scratch);
     if (outcome != LOST)
         return outcome;
-    explain(&j);
+    mwd_add_fate(report, group, &(mwd_loss){j.claim, j.broken, j.silent, j.timeout});
     return j.started && !j.dropped ? MW_CUT : j.dropped;
 }

@@ -5,19 +5,18 @@
 #include "client.h"
 #include "queue.h"
 
-/* A copy of an mwd_fate (board.h). Serial 0: nothing is known, except perhaps the pid. */
-typedef struct mwd_known_fate {
-    uint32_t serial, pid, status, cause;
-    int64_t value;
-} mwd_known_fate;
+/* How a request lost its process. */
+typedef struct mwd_loss {
+    mwd_claim claim;  /* serial 0: it had none */
+    bool broken;      /* its end of the connection has gone: the process has ended, it seems */
+    bool silent;      /* nothing came from it */
+    int64_t timeout;  /* within so many milliseconds */
+} mwd_loss;
 
-/* Of the process of a claim. ended: it seems to have; waits for two seconds at most until the supervisor says how. */
-void mwd_learn_fate(const mwd_group *group, const mwd_claim *claim, bool ended, mwd_known_fate *known);
-/* Why there is no process. */
-void mwd_learn_trouble(const mwd_group *group, mwd_known_fate *known);
-/* Has the process of a claim log where its threads are. */
-void mwd_tell_silence(const mwd_group *group, const mwd_claim *claim);
-/* Makes it the last line of the report's detail, for Go's wording (module/lost.go): five numbers. */
-void mwd_add_fate(mwd_report *report, const mwd_known_fate *known);
+/* Makes what is known of the process, or of why there is none, the last line of the report's detail, for Go's wording (module/peer.go): five
+ * numbers. Waits for two seconds at most until the supervisor says how a process ended. Has one that is silent log where its threads are. */
+void mwd_add_fate(mwd_report *report, const mwd_group *group, const mwd_loss *loss);
+/* There will never be a process. */
+bool mwd_forsaken(const mwd_group *group);
 
 #endif

@@ -56,7 +56,7 @@ func (l *loader) tooLong() {
 		return // all but done
 	}
 	why := fmt.Sprintf("loading script %s in application group '%s' takes longer than %v (startup-timeout, if that is set)", what.Script, what.Group, l.plan.Limit)
-	l.process.logStacks(why)
+	l.process.logStacks(fmt.Sprintf("it gives up loading script %s in advance", what.Script))
 	l.process.tell(daemon.Notice{Kind: daemon.Failed, Load: what, Reason: why})
 	os.Exit(exitFailed)
 }

@@ -241,7 +241,7 @@ func TestWithoutKeepOldCodeNobodyKeepsAnything(t *testing.T) {
 		}
 		s.process(2).say(daemon.Ready, "")
 		old.wantOrders(daemon.Retire)
-		if len(old.keeps) > 0 {
+		if old.kept() > 0 {
 			t.Error("it was told to keep its code")
 		}
 	})

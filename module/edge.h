@@ -4,6 +4,7 @@
 
 #include <httpd.h>
 
+#include <ap_mpm.h>
 #include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -104,6 +105,10 @@ mwd_board *mw_inherit_board(void);
 enum { MW_MOST_BOARD = 256 << 20 /* bytes of its address space; the file is as large as it has to be */ };
 /* In a child: what it tells the supervisor with of requests that wait (daemon/client/bell.h), 0 if there is none. */
 int mw_bell(void);
+
+/* hasten.c: graceful restarts, in the parent */
+int mw_hasten_children(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+void mw_child_started(server_rec *s, pid_t pid, ap_generation_t generation, int slot, mpm_child_status status); /* the child_status hook */
 
 /* ---- Plans: what Go compiled, immutable, never freed (plan.c; filled by plan.go) ---- */
 

@@ -14,8 +14,9 @@ import (
 
 // Descriptors that Apache's parent starts a supervisor with, beside the control socket, 0, and the main error log, 2.
 const (
-	boardFD = 3
-	usersFD = 4
+	boardFD  = 3
+	usersFD  = 4
+	formerFD = 5 // the board of the last configuration, if there is one
 )
 
 // runSupervise looks after the daemon processes of one configuration until Apache has no more use for them.
@@ -37,7 +38,12 @@ func runSupervise(_ io.Reader, _, errors io.Writer) int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, unix.SIGTERM, unix.SIGINT)
 	parent := os.Getppid()
+	former := 0
+	if _, err := unix.FcntlInt(formerFD, unix.F_GETFD, 0); err == nil {
+		former = formerFD
+	}
 	err := supervisor.Run(supervisor.Surroundings{
+		Former:  former,
 		Control: os.NewFile(0, "control"), Users: os.NewFile(usersFD, "users"), Board: boardFD, Errors: os.Stderr, Program: supervisor.Program,
 		Parent: func() bool { return os.Getppid() == parent }, Signals: stop,
 	})

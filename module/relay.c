@@ -92,11 +92,14 @@ static void retry_later(request_rec *r, int status, unsigned seconds)
         apr_table_setn(r->err_headers_out, "Retry-After", apr_psprintf(r->pool, "%u", seconds));
 }
 
-static bool any_ready(const mwd_group *group)
+/* A process that takes requests, and has a thread free if that is wanted. */
+static bool any_ready(const mwd_group *group, bool free)
 {
-    for (uint32_t i = 0; i < group->slots; i++)
-        if (mwd_state_of(atomic_load_explicit(&group->part->slots[i].word, memory_order_relaxed)) == MWD_SLOT_READY)
+    for (uint32_t i = 0; i < group->slots; i++) {
+        uint64_t word = atomic_load_explicit(&group->part->slots[i].word, memory_order_relaxed);
+        if (mwd_state_of(word) == MWD_SLOT_READY && (!free || mwd_permits_of(word) > 0))
             return true;
+    }
     return false;
 }
 
@@ -107,10 +110,11 @@ static bool lent(const mwd_board *board)
     return t.tv_sec * 1000 + t.tv_nsec / 1000000 < __atomic_load_n(&board->lent, __ATOMIC_RELAXED);
 }
 
-/* After a graceful restart, until the first process of this configuration is ready: those of the last one, which wait for that. */
+/* After a graceful restart, until the first process of this configuration is ready: those of the last one, which wait for that. When they are busy it is
+ * better to wait for the new ones. */
 static const mwd_group *way_to(const mw_process_group *group)
 {
-    bool use = group->former && lent(mw_this_child.config->former_board) && !any_ready(&group->way) && any_ready(group->former);
+    bool use = group->former && lent(mw_this_child.config->former_board) && !any_ready(&group->way, false) && any_ready(group->former, true);
     return use ? group->former : &group->way;
 }
 

@@ -25,7 +25,7 @@ func TestAGracefulRestartDoesNotPauseForASecond(t *testing.T) {
 // firstAnswerAfterRestart restarts a server of which no child can end, and returns how long the next request takes.
 func firstAnswerAfterRestart(t *testing.T, mpm apachetest.MPM) time.Duration {
 	t.Helper()
-	tuning := preforkTuning
+	tuning := "StartServers 2\nMinSpareServers 1\nMaxSpareServers 3\nServerLimit 10\nMaxRequestWorkers 10\n"
 	if mpm != apachetest.Prefork { // there must be room for old children
 		tuning = "StartServers 1\nServerLimit 8\nThreadsPerChild 8\nThreadLimit 8\nMaxRequestWorkers 64\nMinSpareThreads 1\nMaxSpareThreads 64\n"
 	}

@@ -13,6 +13,18 @@ import (
 
 // Configurations change while requests run.
 
+// waitServing waits until so many processes answer that are none of the former ones.
+func waitServing(t *testing.T, s *apachetest.Server, n int, former ...int) {
+	t.Helper()
+	serving := map[int]bool{}
+	apachetest.Eventually(t, 20*time.Second, fmt.Sprintf("%d processes answer, none of %v", n, former), func() bool {
+		if pid := pidOf(t, s.Get(t, "/")); !slices.Contains(former, pid) {
+			serving[pid] = true
+		}
+		return len(serving) >= n
+	})
+}
+
 func TestARunningRequestOutlivesAGracefulRestart(t *testing.T) {
 	inSettings(t, sizes, func(t *testing.T, in setting) {
 		s := apachetest.Start(t, in.of(apachetest.Config{Conf: daemonApp}))

@@ -148,6 +148,18 @@ func (p reliabilityPlan) run(t *testing.T, row *reliabilityRow, who subject) *re
 	return o
 }
 
+// underLoad sends requests, half of them on connections of their own, while something is done. None may fail. It returns how many were served.
+func underLoad(t *testing.T, s *apachetest.Server, path string, do func()) int64 {
+	t.Helper()
+	load := steadyload.Start(steadyload.Plan{Address: s.Addr(), Path: path, Clients: 4, PerSecond: 200, OneShot: 2, Patience: reliabilityPatience})
+	do()
+	shots := load.Stop()
+	if failed := steadyload.Failed(shots); len(failed) > 0 {
+		t.Errorf("requests meanwhile have failed: %s", describeShots(failed))
+	}
+	return int64(len(shots))
+}
+
 // start returns when the script has been loaded.
 func (r *reliabilityRow) start(t *testing.T, who subject, options string) *apachetest.Server {
 	t.Helper()

@@ -56,7 +56,7 @@ func TestSoakReliability(t *testing.T) {
 	}
 	length := time.Duration(benchNumber(t, "MODWSGI_SOAK_SECONDS", 60)) * time.Second
 	plan := reliabilityPlan{quiet: max(length/4, 5*time.Second), changing: length, perSecond: benchNumber(t, "MODWSGI_SOAK_RATE", 1000), clients: 50}
-	only := regexp.MustCompile(os.Getenv("MODWSGI_SOAK_ROW")) // a few rows of interest, without a report
+	only := regexp.MustCompile(os.Getenv("MODWSGI_SOAK_ROW")) // a few rows of interest, with a report only if MODWSGI_SOAK_REPORT names one
 	var measured []reliabilityResult
 	for i := range reliabilityRows {
 		for _, kind := range []string{"kept", "one-shot"} {
@@ -79,7 +79,7 @@ func TestSoakReliability(t *testing.T) {
 		}
 	}
 	times := measureReliabilityTimes(t, only)
-	if os.Getenv("MODWSGI_SOAK_ROW") == "" {
+	if os.Getenv("MODWSGI_SOAK_ROW") == "" || os.Getenv("MODWSGI_SOAK_REPORT") != "" {
 		writeReliabilityReport(t, plan, measured, times)
 	}
 	checkReliabilityGoals(t, measured, times)

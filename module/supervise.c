@@ -155,10 +155,9 @@ static int spawn(const char *path, int control)
     posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, current.board, BOARD_FD);
     posix_spawn_file_actions_adddup2(&actions, current.users[0], USERS_FD);
-    if (current.former >= 0)
-        posix_spawn_file_actions_adddup2(&actions, current.former, FORMER_FD);
+    posix_spawn_file_actions_adddup2(&actions, current.former >= 0 ? current.former : current.board, FORMER_FD);
 #if __GLIBC_PREREQ(2, 34)
-    posix_spawn_file_actions_addclosefrom_np(&actions, current.former >= 0 ? FORMER_FD + 1 : FORMER_FD);
+    posix_spawn_file_actions_addclosefrom_np(&actions, FORMER_FD + 1);
 #endif
     int failed = posix_spawn(&current.process.pid, path, &actions, &attributes, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);

@@ -27,7 +27,7 @@ help:
 	@echo 'make run      serve a demonstration on http://127.0.0.1:$(PORT)/   (APP=/path/app.wsgi PORT=9000)'
 	@echo 'make install  what was built, into the Apache of apxs; DESTDIR is honoured'
 	@echo 'make test     everything that must pass before a commit'
-	@echo 'make soak     1,100 graceful restarts and other long checks'
+	@echo 'make soak     what clients notice of changes, beside the classic module, for docs/reliability.md; 1,100 graceful restarts  (an hour)'
 	@echo 'make test-trixie  build and test under Debian trixie (Python 3.13); root only  (TRIXIE=/folder RUN=TestName)'
 	@echo 'make leakcheck  200,000 requests of each kind leave references and memory level (a quarter of an hour)  (REQUESTS=20000)'
 	@echo 'make sanitize  the tests with the C under AddressSanitizer and UBSan  (RUN=TestName)'
@@ -85,7 +85,7 @@ run:
 	@.ci/serve $(MODULE) "$(APP)" "$(PORT)"
 
 # Packages in which neither Python nor Apache is linked: the race detector needs all of a program's memory to be Go's.
-PURE := ./directives/... ./daemon/telemetry/datagram ./daemon ./daemon/errorlog/... ./daemon/life/... ./daemon/setup/... ./daemon/supervisor/... ./module/apachetest/...
+PURE := ./directives/... ./daemon/telemetry/datagram ./daemon ./daemon/errorlog/... ./daemon/life/... ./daemon/setup/... ./daemon/supervisor/... ./module/apachetest/... ./module/steadyload/...
 
 .PHONY: test
 test: deps build lint
@@ -100,7 +100,7 @@ lint: prepare
 
 .PHONY: soak
 soak: deps build
-	MODWSGI_SOAK=1 $(GO) test -count 1 -timeout 60m -v -run Soak ./module/integration/
+	MODWSGI_SOAK=1 $(GO) test -count 1 -timeout 150m -v -run Soak ./module/integration/
 
 # Where the trixie system stays between runs. Not part of the continuous integration: the first run installs half a gigabyte.
 TRIXIE ?= build/trixie

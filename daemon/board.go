@@ -6,6 +6,7 @@ import (
 	"os"
 	"sort"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,7 @@ const (
 	childrenLen = childCount * 4
 
 	servedOffset = 16 // in mwd_slot
+	lentOffset   = 8  // in the first page
 )
 
 // A SlotState says what a slot's process is doing.
@@ -230,6 +232,24 @@ func (b *Board) part(group int) []byte {
 func (b *Board) slot(i int) []byte {
 	group := sort.SearchInts(b.layout.first, i+1) - 1
 	return b.part(group)[partHead+(i-b.layout.first[group])*boardLine:][:boardLine]
+}
+
+// Lent is until when the children of the next configuration may use the board's processes.
+func (b *Board) Lent() time.Time {
+	left := time.Duration((*atomic.Int64)(unsafe.Pointer(&b.memory[lentOffset])).Load()-monotonic()) * time.Millisecond
+	return time.Now().Add(left)
+}
+
+// Lend says how much longer they may.
+func (b *Board) Lend(d time.Duration) {
+	(*atomic.Int64)(unsafe.Pointer(&b.memory[lentOffset])).Store(monotonic() + d.Milliseconds())
+}
+
+// monotonic is CLOCK_MONOTONIC in milliseconds, which other processes have as well.
+func monotonic() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // fails only for an unknown clock
+	return t.Nano() / int64(time.Millisecond)
 }
 
 func (b *Board) word(i int) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&b.slot(i)[0])) }

@@ -101,7 +101,9 @@ typedef struct mwd_children {
 /* The first page. Behind the last part is the mailbox (mailbox.go), which is Go's alone. */
 typedef struct mwd_board {
     uint32_t magic; /* set last: the board is ready */
-    uint32_t reserved[15];
+    uint32_t unused;
+    _Atomic int64_t lent; /* until when the children of the next configuration may use its processes: CLOCK_MONOTONIC, milliseconds */
+    uint32_t reserved[12];
 } mwd_board;
 
 _Static_assert(sizeof(mwd_fate) == 24 && offsetof(mwd_slot, fate) == 24 && offsetof(mwd_slot, silent) == 20 && offsetof(mwd_queue, trouble) == 48, "fates.go has the same layout");

@@ -245,3 +245,30 @@ func take(b *Board, slot int) {
 		}
 	}
 }
+
+func TestProcessesAreLentForAWhile(t *testing.T) {
+	fd, err := unix.MemfdCreate("board", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	mine, err := FormatBoard(fd, []int{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := OpenBoard(fd, []int{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mine.Lent().After(time.Now()) {
+		t.Errorf("a new board is lent until %v", mine.Lent())
+	}
+	theirs.Lend(time.Hour)
+	if left := time.Until(mine.Lent()); left < 59*time.Minute || left > time.Hour {
+		t.Errorf("lent for an hour, %v are left", left)
+	}
+	theirs.Lend(0)
+	if mine.Lent().After(time.Now()) {
+		t.Error("it is still lent")
+	}
+}

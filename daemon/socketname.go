@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"modwsgi/directives"
@@ -11,7 +12,16 @@ import (
 // SocketBase is the path that the sockets of a group's processes have in common: the client in Apache's children and the supervisor make
 // it from the same recording. group is the index in ProcessSettings.Groups.
 func SocketBase(c *directives.Config, group int) string {
-	return fmt.Sprintf("%s.%s.%s.%d", socketPrefix(c), c.Facts["parent_pid"], c.Facts["generation"], group+1)
+	return socketBase(c, group, c.Facts["generation"])
+}
+
+// FormerSocketBase is that of the same configuration before a restart, which had another number.
+func FormerSocketBase(c *directives.Config, group, generation int) string {
+	return socketBase(c, group, strconv.Itoa(generation))
+}
+
+func socketBase(c *directives.Config, group int, generation string) string {
+	return fmt.Sprintf("%s.%s.%s.%d", socketPrefix(c), c.Facts["parent_pid"], generation, group+1)
 }
 
 // ControlPath is the socket on which the supervisor answers administrators.

@@ -213,6 +213,7 @@ static int run(mw_request *request)
         request->cpu_known = observed && mw_cpu_now(&request->cpu_start);
         if (request->metered)
             mw_meter_application(request);
+        mw_about_to_run(request->call);
         status = mw_publish_request_started(request, &application, environ) ? call_application(request, application, environ) : failed(request);
         finish(request, status);
     } else {

@@ -55,6 +55,10 @@ typedef struct mw_ops {
      * from ending meanwhile. Never waits for the client. False if that is not possible now, or NULL. */
     bool (*log_aside)(void *transport, int level, const char *text, size_t n);
 
+    /* Tells that something of the application's is about to run for the request, perhaps more than once. Called with the GIL, so it must not
+     * block. NULL in a transport that does not want to know. */
+    void (*running)(void *transport);
+
     /* What mod_ssl knows of the client's connection: whether it is encrypted, and the value of a variable, which lives as long as the
      * request, or NULL. Work in a forked copy. Both NULL in a transport without that connection. */
     bool (*is_https)(void *transport);
@@ -98,6 +102,12 @@ typedef struct mw_call {
     char *why;                     /* where the record of a failure is put as well, cut to n_why bytes; NULL: nowhere */
     size_t n_why;
 } mw_call;
+
+static inline void mw_about_to_run(const mw_call *call)
+{
+    if (call->transport && call->ops->running)
+        call->ops->running(call->transport);
+}
 
 /* What became of a request. */
 enum {

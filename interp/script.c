@@ -156,6 +156,7 @@ static PyObject *load(mw_request *request, mw_script *script, int *status)
     int64_t mtime = 0;
     mw_version version;
     double began = mw_now();
+    mw_about_to_run(call);
     Py_BEGIN_ALLOW_THREADS
     version = mw_version_of(script->path); /* first: what changes meanwhile is another version */
     source = goMwScriptRead(script->path, &n, &mtime, &reason);

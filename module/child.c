@@ -73,8 +73,9 @@ static mw_facts gather_facts(void)
         .description = ap_get_server_description(),
         .mpm = ap_show_mpm(),
         .built = ap_get_server_built(),
-        .board = mw_inherit_board(),
     };
+    facts.former_board = mw_inherit_former_board(&facts.former_generation);
+    facts.board = mw_inherit_board();
     if (facts.maximum_processes < 1)
         facts.maximum_processes = mpm(AP_MPMQ_MAX_DAEMONS);
     if (facts.maximum_processes < 1)

@@ -16,7 +16,7 @@ import (
 )
 
 // compileConfig makes the C structs that the steady path reads. They are immutable and live as long as the process.
-func compileConfig(config *directives.Config, board *C.mwd_board) (*C.mw_config, error) {
+func compileConfig(config *directives.Config, facts *C.mw_facts) (*C.mw_config, error) {
 	c := allocate[C.mw_config](1)
 	c.fold_case = truth(!config.Process.CaseSensitivity)
 	c.restrict_embedded = truth(config.Process.RestrictEmbedded == directives.On)
@@ -44,8 +44,8 @@ func compileConfig(config *directives.Config, board *C.mwd_board) (*C.mw_config,
 	if size := daemon.BoardSize(daemon.Slots(config.Process.Groups)); size > C.MW_MOST_BOARD {
 		return nil, fmt.Errorf("there are too many process groups: they need %d MB of shared address space, %d are the limit", size>>20, C.MW_MOST_BOARD>>20)
 	}
-	c.board = board
-	c.groups, c.n_groups = compileGroups(config, serverNames, board)
+	c.board, c.former_board = facts.board, facts.former_board
+	c.groups, c.n_groups = compileGroups(config, serverNames, facts)
 	servers := allocateSlice[C.mw_server_plan](len(config.Servers))
 	for i := range config.Servers {
 		settings, err := config.Settings(i, nil, nil)

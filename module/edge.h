@@ -4,6 +4,7 @@
 
 #include <httpd.h>
 
+#include <ap_mpm.h>
 #include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -101,9 +102,15 @@ int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
 int mw_watch_supervisor(apr_pool_t *pool, server_rec *s); /* the monitor hook */
 /* In a child: lets go of what is the parent's alone. The board's memory, or NULL if this configuration has none. */
 mwd_board *mw_inherit_board(void);
+/* Before it: the board of the last configuration if that was the same one, and its number in the names of sockets; or NULL. */
+mwd_board *mw_inherit_former_board(int *generation);
 enum { MW_MOST_BOARD = 256 << 20 /* bytes of its address space; the file is as large as it has to be */ };
 /* In a child: what it tells the supervisor with of requests that wait (daemon/client/bell.h), 0 if there is none. */
 int mw_bell(void);
+
+/* hasten.c: graceful restarts, in the parent */
+int mw_hasten_children(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+void mw_child_started(server_rec *s, pid_t pid, ap_generation_t generation, int slot, mpm_child_status status); /* the child_status hook */
 
 /* ---- Plans: what Go compiled, immutable, never freed (plan.c; filled by plan.go) ---- */
 
@@ -158,6 +165,7 @@ enum { MW_OWNER_ANY, MW_OWNER_USER, MW_OWNER_GROUP };
 /* A daemon process group (WSGIDaemonProcess). */
 typedef struct mw_process_group {
     mwd_group way;             /* to its processes */
+    mwd_group *former;         /* to those of the last configuration, NULL if they must not be used */
     int64_t response_timeout;  /* of the client's connection while an answer is relayed, milliseconds; 0: the server's */
     int everywhere;            /* any virtual host may use it; otherwise: */
     uint32_t server_name;      /* those with this mw_server_plan.name */
@@ -193,6 +201,7 @@ typedef struct mw_server_plan {
 /* The compiled configuration of one child. */
 typedef struct mw_config {
     const mwd_board *board;    /* shared with daemon processes, NULL if there is none */
+    const mwd_board *former_board; /* the last configuration's, or NULL */
     mw_server_plan *servers;   /* by mw_server.number */
     size_t n_servers;
     mw_alias *aliases;
@@ -350,6 +359,8 @@ typedef const mw_ops mw_cops;
 typedef struct mw_facts {
     int apache_version[3], module_version[3], maximum_processes, threads_per_process, single_process;
     const char *description, *mpm, *built; /* of the server */
+    mwd_board *former_board; /* of the last configuration, or NULL; and its number in the names of sockets: */
+    int former_generation;
     mwd_board *board; /* shared with daemon processes, NULL if there is none */
 } mw_facts;
 typedef const mw_facts mw_cfacts;

@@ -40,30 +40,47 @@ func numberServerNames(servers []directives.ServerConfig) []C.uint32_t {
 }
 
 // compileGroups makes what requests need of the daemon process groups, sorted by name.
-func compileGroups(config *directives.Config, serverNames []C.uint32_t, board *C.mwd_board) (*C.mw_process_group, C.size_t) {
+func compileGroups(config *directives.Config, serverNames []C.uint32_t, facts *C.mw_facts) (*C.mw_process_group, C.size_t) {
 	groups := config.Process.Groups
 	compiled := allocateSlice[C.mw_process_group](len(groups))
 	slots := daemon.Slots(groups)
-	var children *C.mwd_children
-	var self *C.struct_mwd_self
-	if board != nil {
-		children = (*C.mwd_children)(unsafe.Add(unsafe.Pointer(board), daemon.ChildrenOffset()))
-		self = C.mwd_self_new(children)
-	}
+	children, self := entered(facts.board)
+	formerChildren, formerSelf := entered(facts.former_board)
 	for i, g := range groups {
 		compileGroup(&compiled[i], config, i)
 		c := &compiled[i]
-		if board != nil {
-			c.way.part = (*C.mwd_part)(unsafe.Add(unsafe.Pointer(board), daemon.PartOffset(slots, i)))
-		}
 		c.way.slots, c.way.children, c.way.self = C.uint32_t(slots[i]), children, self
 		c.way.pool = C.mwd_pool_new(c.way.slots)
+		if facts.former_board != nil && g.Processes > 0 { // an elastic group may start without a process: its first request makes one
+			c.former = allocate[C.mwd_group](1)
+			*c.former = c.way
+			c.former.socket = C.CString(daemon.FormerSocketBase(config, i, int(facts.former_generation)))
+			c.former.children, c.former.self, c.former.bell = formerChildren, formerSelf, 0
+			c.former.part = partOf(facts.former_board, slots, i)
+			c.former.pool = C.mwd_pool_new(c.way.slots)
+		}
+		if facts.board != nil {
+			c.way.part = partOf(facts.board, slots, i)
+		}
 		c.server_name, c.everywhere = serverNames[g.Server], truth(!config.Servers[g.Server].Virtual)
 	}
 	slices.SortFunc(compiled, func(a, b C.mw_process_group) int {
 		return cmp.Compare(C.GoString(a.way.name), C.GoString(b.way.name))
 	})
 	return unsafe.SliceData(compiled), C.size_t(len(compiled))
+}
+
+// entered makes this child one of those of a board.
+func entered(board *C.mwd_board) (*C.mwd_children, *C.struct_mwd_self) {
+	if board == nil {
+		return nil, nil
+	}
+	children := (*C.mwd_children)(unsafe.Add(unsafe.Pointer(board), daemon.ChildrenOffset()))
+	return children, C.mwd_self_new(children)
+}
+
+func partOf(board *C.mwd_board, slots []int, group int) *C.mwd_part {
+	return (*C.mwd_part)(unsafe.Add(unsafe.Pointer(board), daemon.PartOffset(slots, group)))
 }
 
 func compileGroup(c *C.mw_process_group, config *directives.Config, number int) {

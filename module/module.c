@@ -14,6 +14,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_config(mw_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(mw_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(mw_start_supervisor, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_post_config(mw_hasten_children, NULL, NULL, APR_HOOK_REALLY_LAST + 1);
+    ap_hook_child_status(mw_child_started, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(mw_watch_supervisor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(mw_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(mw_translate_name, before_us, after_us, APR_HOOK_MIDDLE);

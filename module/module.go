@@ -46,7 +46,7 @@ func Start(recording []byte, facts unsafe.Pointer, ops unsafe.Pointer) (configur
 	if err != nil {
 		return nil, report, fmt.Errorf("mod_wsgi: the configuration can't be used: %w", err)
 	}
-	compiled, err := compileConfig(config, (*C.mw_facts)(facts).board)
+	compiled, err := compileConfig(config, (*C.mw_facts)(facts))
 	if err != nil {
 		return nil, report, fmt.Errorf("mod_wsgi: the configuration can't be used: %w", err)
 	}

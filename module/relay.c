@@ -2,6 +2,7 @@
 #include "edge.h"
 
 #include <string.h>
+#include <time.h>
 
 /* The client calls operations and hooks with the exchange, which comes first. */
 typedef struct relay {
@@ -91,6 +92,32 @@ static void retry_later(request_rec *r, int status, unsigned seconds)
         apr_table_setn(r->err_headers_out, "Retry-After", apr_psprintf(r->pool, "%u", seconds));
 }
 
+/* A process that takes requests, and has a thread free if that is wanted. */
+static bool any_ready(const mwd_group *group, bool free)
+{
+    for (uint32_t i = 0; i < group->slots; i++) {
+        uint64_t word = atomic_load_explicit(&group->part->slots[i].word, memory_order_relaxed);
+        if (mwd_state_of(word) == MWD_SLOT_READY && (!free || mwd_permits_of(word) > 0))
+            return true;
+    }
+    return false;
+}
+
+static bool lent(const mwd_board *board)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000 < __atomic_load_n(&board->lent, __ATOMIC_RELAXED);
+}
+
+/* After a graceful restart, until the first process of this configuration is ready: those of the last one, which wait for that. When they are busy it is
+ * better to wait for the new ones. */
+static const mwd_group *way_to(const mw_process_group *group)
+{
+    bool use = group->former && lent(mw_this_child.config->former_board) && !any_ready(&group->way, false) && any_ready(group->former, true);
+    return use ? group->former : &group->way;
+}
+
 int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call)
 {
     static const mwd_hooks hooks = {.inspect = inspect};
@@ -107,7 +134,7 @@ int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group,
     call->ops = &mw_answer_ops;
     call->transport = &x.exchange;
     call->native_request = NULL;
-    int outcome = mwd_run(&group->way, call, &hooks, apr_time_as_msec(r->server->timeout), &report);
+    int outcome = mwd_run(way_to(group), call, &hooks, apr_time_as_msec(r->server->timeout), &report);
     if (report.code) {
         int status = mw_refuse(r, report.code, apr_pstrcat(r->pool, group->way.name, "\n", report.detail, NULL));
         outcome = outcome == MW_CUT ? MW_CUT : status;

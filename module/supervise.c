@@ -6,6 +6,7 @@
 #include "edge.h"
 
 #include "../daemon/board.h"
+#include "../daemon/wire.h"
 
 #include <ap_mpm.h>
 #include <errno.h>
@@ -17,13 +18,16 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+#include <unixd.h>
 
 enum {
     START_SECONDS = 10,                /* until it has sockets and first processes */
     RESPAWN_SECONDS = 10,              /* least time between two starts */
     STOP_MILLISECONDS = 3500,          /* that a stop of Apache waits for it */
-    CONTROL_FD = 0, BOARD_FD = 3, USERS_FD = 4, /* in the supervisor */
+    CONTROL_FD = 0, BOARD_FD = 3, USERS_FD = 4, FORMER_FD = 5, /* in the supervisor */
+    LEND_MILLISECONDS = 10000,         /* that processes wait for children of the next configuration which may need them */
 };
 
 /* The one of the configuration in force: Apache's hooks force it to be global. Reset when the configuration is over. */
@@ -36,7 +40,24 @@ static struct {
     int users[2];         /* its end tells that every child of this configuration is gone; they ring the bell with it (daemon/client/bell.h) */
     apr_proc_t process;
     apr_time_t repaired;  /* when it was started again last */
+    uint64_t fingerprint; /* of the recording */
+    int former;           /* the board of the last configuration, if its processes may be used until this one's are ready; or -1 */
+    int generation, former_generation;
 } current;
+
+/* What a configuration leaves for the next one, which may be this module loaded anew. */
+typedef struct heritage {
+    bool present;
+    int board, generation;
+    uint64_t fingerprint;
+} heritage;
+
+static heritage *left_behind(void)
+{
+    static const char key[] = "mod_wsgi-heritage";
+    heritage *left = ap_retained_data_get(key);
+    return left ? left : ap_retained_data_create(key, sizeof *left);
+}
 
 /* Supervisors of earlier configurations which have not ended. Apache would report their end as that of a "long lost child"; it calls
  * functions of this library for those it is told of, and unloads it at a restart. So each configuration tells it again. */
@@ -86,7 +107,7 @@ static void watch_elders(apr_pool_t *pconf)
 
 static void close_all(void)
 {
-    int *fds[] = {&current.control, &current.board, &current.users[0], &current.users[1]};
+    int *fds[] = {&current.control, &current.board, &current.users[0], &current.users[1], &current.former};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (*fds[i] >= 0)
             close(*fds[i]);
@@ -134,8 +155,9 @@ static int spawn(const char *path, int control)
     posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, current.board, BOARD_FD);
     posix_spawn_file_actions_adddup2(&actions, current.users[0], USERS_FD);
+    posix_spawn_file_actions_adddup2(&actions, current.former >= 0 ? current.former : current.board, FORMER_FD);
 #if __GLIBC_PREREQ(2, 34)
-    posix_spawn_file_actions_addclosefrom_np(&actions, USERS_FD + 1);
+    posix_spawn_file_actions_addclosefrom_np(&actions, FORMER_FD + 1);
 #endif
     int failed = posix_spawn(&current.process.pid, path, &actions, &attributes, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -255,6 +277,60 @@ static void wait_for_end(pid_t pid)
         apr_sleep(5000);
 }
 
+/* ---- From one configuration to the next ---- */
+
+/* FNV-1a. What is not in the recording and must not differ either is how the two sides talk. */
+static uint64_t fingerprint(mw_blob recording)
+{
+    uint64_t hash = 0xcbf29ce484222325u ^ MWD_BOARD_MAGIC ^ sizeof(mwd_slot) << 32 ^ (uint64_t)MWD_VERSION << 48;
+    for (size_t i = 0; i < recording.n; i++)
+        hash = (hash ^ ((const unsigned char *)recording.data)[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* Until when the next configuration may use the processes of a board; 0: no longer. */
+static void lend(int board, int64_t milliseconds)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    mwd_board *first = mmap(NULL, sizeof *first, PROT_READ | PROT_WRITE, MAP_SHARED, board, 0);
+    if (first == MAP_FAILED)
+        return;
+    atomic_store(&first->lent, milliseconds ? t.tv_sec * 1000 + t.tv_nsec / 1000000 + milliseconds : 0);
+    munmap(first, sizeof *first);
+}
+
+static int generation(void)
+{
+    int number = 0;
+    return ap_mpm_query(AP_MPMQ_GENERATION, &number) == APR_SUCCESS ? number : 0;
+}
+
+/* At a graceful restart the processes stay until those of the next configuration are ready, if that is the same one. */
+static void bequeath(void)
+{
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING || !ap_unixd_mpm_get_retained_data()->was_graceful)
+        return;
+    lend(current.board, LEND_MILLISECONDS);
+    *left_behind() = (heritage){.present = true, .board = current.board, .generation = current.generation, .fingerprint = current.fingerprint};
+    current.board = -1;
+}
+
+static void inherit(void)
+{
+    heritage *left = left_behind();
+    if (!left->present)
+        return;
+    left->present = false;
+    if (left->fingerprint == current.fingerprint && mw_declared_groups() > 0) {
+        current.former = left->board;
+        current.former_generation = left->generation;
+        return;
+    }
+    lend(left->board, 0);
+    close(left->board);
+}
+
 /* The configuration is over: a restart, or the end of Apache. */
 static apr_status_t leave(void *nothing)
 {
@@ -262,6 +338,8 @@ static apr_status_t leave(void *nothing)
     if (current.owner != getpid()) /* a child that exits */
         return APR_SUCCESS;
     bool running = current.running;
+    if (running)
+        bequeath();
     if (current.watched) /* not twice: APR would crash. A supervisor that was started again may have been let go before */
         apr_proc_other_child_unregister(&current);
     if (running)
@@ -282,11 +360,15 @@ int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
         return OK;
     watch_elders(pconf);
+    current.former = -1;
+    current.fingerprint = fingerprint(mw_current_recording());
+    inherit();
     mw_complete_recording(pconf, s);
     if (mw_declared_groups() == 0)
         return OK;
     current.owner = getpid();
     current.server = s;
+    current.generation = generation();
     current.control = current.board = current.users[0] = current.users[1] = -1;
     if (!make_shared()) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, errno, s, "WSGI0024: no daemon processes are started, and requests for process groups are answered with 503: cannot make what they share");
@@ -302,18 +384,34 @@ int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
 
 /* ---- In a child ---- */
 
+/* Address space: the supervisor gives the file its size, perhaps later. Until its first word is there, nothing else may be touched. */
+static mwd_board *map(int board)
+{
+    void *mapped = mmap(NULL, MW_MOST_BOARD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, board, 0);
+    return mapped == MAP_FAILED ? NULL : mapped;
+}
+
+mwd_board *mw_inherit_former_board(int *generation)
+{
+    if (!current.present || current.former < 0)
+        return NULL;
+    *generation = current.former_generation;
+    return map(current.former);
+}
+
 mwd_board *mw_inherit_board(void)
 {
     if (!current.present)
         return NULL;
-    /* Address space: the supervisor gives the file its size, perhaps later. Until its first word is there, nothing else may be touched. */
-    void *board = mmap(NULL, MW_MOST_BOARD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, current.board, 0);
+    mwd_board *board = map(current.board);
     if (current.owner != getpid()) { /* the writing end of the users' pipe stays open for as long as this process lives */
         close(current.control);
         close(current.board);
         close(current.users[0]);
+        if (current.former >= 0)
+            close(current.former);
     }
-    return board == MAP_FAILED ? NULL : board;
+    return board;
 }
 
 int mw_bell(void)

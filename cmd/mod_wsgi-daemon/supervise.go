@@ -14,13 +14,14 @@ import (
 
 // Descriptors that Apache's parent starts a supervisor with, beside the control socket, 0, and the main error log, 2.
 const (
-	boardFD = 3
-	usersFD = 4
+	boardFD  = 3
+	usersFD  = 4
+	formerFD = 5 // the board of the last configuration; the same as boardFD if there is none
 )
 
 // runSupervise looks after the daemon processes of one configuration until Apache has no more use for them.
 func runSupervise(_ io.Reader, _, errors io.Writer) int {
-	for _, fd := range []int{0, boardFD, usersFD} {
+	for _, fd := range []int{0, boardFD, usersFD, formerFD} {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
 			fmt.Fprintf(errors, "mod_wsgi-daemon supervise: descriptor %d is missing; Apache's module starts this command\n", fd)
 			return exitUsage
@@ -37,7 +38,12 @@ func runSupervise(_ io.Reader, _, errors io.Writer) int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, unix.SIGTERM, unix.SIGINT)
 	parent := os.Getppid()
+	former := formerFD
+	if sameFile(formerFD, boardFD) {
+		former = 0
+	}
 	err := supervisor.Run(supervisor.Surroundings{
+		Former:  former,
 		Control: os.NewFile(0, "control"), Users: os.NewFile(usersFD, "users"), Board: boardFD, Errors: os.Stderr, Program: supervisor.Program,
 		Parent: func() bool { return os.Getppid() == parent }, Signals: stop,
 	})
@@ -46,6 +52,11 @@ func runSupervise(_ io.Reader, _, errors io.Writer) int {
 		return exitFailed
 	}
 	return exitDone
+}
+
+func sameFile(a, b int) bool {
+	var one, other unix.Stat_t
+	return unix.Fstat(a, &one) == nil && unix.Fstat(b, &other) == nil && one.Dev == other.Dev && one.Ino == other.Ino
 }
 
 // keepDescriptors sees to it that a daemon process gets what the supervisor gives it and nothing that Apache, or whoever started Apache, left

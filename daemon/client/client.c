@@ -31,6 +31,8 @@ typedef struct journey {
     size_t unflushed;            /* bytes handed to the transport since it was told to flush */
     bool gone;                   /* the client is */
     bool broken, silent;         /* how the process was lost: its end of the connection has gone, or nothing comes from it */
+    bool asked;                  /* the application has asked for the body: it runs */
+    bool unread;                 /* the process has ended and had not run the request */
 } journey;
 
 /* Outcomes of a step beside those of mw_run(). */
@@ -210,6 +212,7 @@ static int send_request(journey *j)
 static int answer_want(journey *j, uint32_t wanted)
 {
     mwd_scratch *s = j->scratch;
+    j->asked = true;
     if (!s->body && !(s->body = malloc(MWD_BODY_BLOCK)))
         return lost(j, 129, "out of memory");
     const char *reason = "";
@@ -237,6 +240,10 @@ static int answer_want(journey *j, uint32_t wanted)
 
 static int broken(journey *j, ssize_t got)
 {
+    /* The other end was closed with data in it (unix(7)). A process takes a request out when it is about to run it. */
+    j->unread = got < 0 && errno == ECONNRESET && !j->started && !j->asked;
+    if (j->unread)
+        return ANOTHER_PROCESS;
     j->silent = got < 0 && errno == EAGAIN;
     j->broken = !j->silent;
     if (got == 0)
@@ -509,11 +516,12 @@ static int receive_answer(journey *j)
 /* One attempt with one process. */
 static int attempt(journey *j)
 {
+    j->unread = false;
     int outcome = send_request(j);
     if (outcome != GO_ON)
         return outcome;
     outcome = receive_answer(j);
-    bool in_step = outcome != LOST && !j->gone && j->scratch->start == j->scratch->end && j->descriptor < 0;
+    bool in_step = outcome != LOST && !j->unread && !j->gone && j->scratch->start == j->scratch->end && j->descriptor < 0;
     if (in_step)
         mwd_pool_keep_connection(j->group->pool, j->claim.slot, j->connection);
     else
@@ -528,10 +536,11 @@ static int attempt(journey *j)
 /* Tries processes until one takes the request. */
 static int travel(journey *j)
 {
-    enum { PAUSE = 20 /* ms */ };
+    enum { PAUSE = 20 /* ms */, MOST_ENDS = 3 /* a request that ends processes before it runs is not to end them all */ };
     const mwd_group *group = j->group;
     int64_t give_up = mwd_now() + group->connect_timeout;
     mwd_wish wish = {.arrived = mwd_monotonic(), .received = j->call->request_start, .timeout = j->timeout};
+    int ends = 0;
     for (;;) {
         j->report->connects++;
         int code = mwd_claim_permit(group, &wish, &j->claim);
@@ -544,7 +553,11 @@ static int travel(journey *j)
         int outcome = attempt(j);
         if (outcome != ANOTHER_PROCESS && outcome != ANY_OTHER_PROCESS)
             return outcome;
-        if (j->scratch->end > 0) { /* it has said so itself */
+        if (j->unread && ++ends > MOST_ENDS) {
+            j->broken = true;
+            return lost(j, 146, "it ended before it ran the request, like others before");
+        }
+        if (j->scratch->end > 0 && !j->unread) { /* it has said so itself */
             if (outcome == ANY_OTHER_PROCESS) {
                 mwd_wish_avoid(&wish, j->claim.serial);
             } else {

@@ -26,6 +26,7 @@ type Limits struct {
 	Request, Interrupt, Startup, Inactivity, Deadlock, RestartInterval time.Duration
 	Graceful, Eviction                                                 time.Duration // 0: see drainTime
 	Memory, MemoryConfigured                                           int64         // resident bytes: this process's (SpreadMemory), the option's
+	Shutdown                                                           time.Duration
 }
 
 // Fire is how long a request may run: the more threads there are, the longer a single stuck one can be borne.

@@ -25,7 +25,8 @@ const (
 	ScriptChanged              // as a request found out
 	CPUTimeUsed                // SIGXCPU
 	GracefulAsked              // SIGUSR1
-	StopAsked                  // SIGTERM, SIGINT, or the supervisor's order
+	EndAsked                   // SIGTERM, SIGINT, from whoever: the server goes on
+	StopAsked                  // the supervisor's order
 	ScriptsDone                // of a process that has nothing else to do
 	ControlLost                // the supervisor is gone
 	LoadFailed                 // what its predecessor serves could not be loaded
@@ -84,6 +85,7 @@ type Machine struct {
 	drainEnd Time
 	lasting  Reason                // why it is due whatever becomes of a change of its scripts; "": it is not
 	kept     bool                  // it is due, and was told to go on meanwhile
+	latest   Time                  // when the process ends, with or without a successor; 0: it was not asked to
 	pending  map[int]*interruption // by thread
 	missing  shortfall
 	memory   memory
@@ -122,6 +124,8 @@ func (m *Machine) Happened(event Event, now Time) []Action {
 			return m.due(EvictionSignal)
 		}
 		return m.due(GracefulSignal)
+	case EndAsked:
+		return m.endAsked(now)
 	case StopAsked:
 		return m.end(ShutdownSignal, "")
 	case ScriptsDone:
@@ -139,6 +143,9 @@ func (m *Machine) RetireNow(reason Reason, now Time) []Action {
 	if m.phase >= Retiring {
 		return nil
 	}
+	if m.latest != 0 {
+		return m.end(ShutdownSignal, "")
+	}
 	m.phase = Retiring
 	m.settle(reason)
 	limit := m.limits.drainTime(m.reason)
@@ -155,7 +162,7 @@ func (m *Machine) Look(v View) (actions []Action, wait time.Duration) {
 	if m.phase == Ending {
 		return nil, unlimited
 	}
-	for _, judge := range []func(View) []Action{m.judgeLock, m.judgeStartup, m.judgeRequests, m.judgePermits, m.judgeAge, m.judgeMemory, m.judgeActivity, m.judgeDrain} {
+	for _, judge := range []func(View) []Action{m.judgeLock, m.judgeStartup, m.judgeRequests, m.judgePermits, m.judgeAge, m.judgeMemory, m.judgeActivity, m.judgeDrain, m.judgeLatest} {
 		actions = append(actions, judge(v)...)
 		if m.phase == Ending {
 			return actions, unlimited
@@ -207,6 +214,19 @@ func (m *Machine) dueFor(reason Reason, why string) []Action {
 		return nil
 	}
 	return []Action{{Kind: Ask, Reason: reason, Text: "is to be replaced, and serves until its successor is ready: " + why}}
+}
+
+// endAsked is somebody's signal, not Apache's: the process serves until its successor is ready, but not for longer than it may take to end. A second
+// signal is obeyed at once.
+func (m *Machine) endAsked(now Time) []Action {
+	if m.phase == Retiring || m.latest != 0 {
+		return m.end(ShutdownSignal, "")
+	}
+	m.latest = now.Plus(unlimited)
+	if m.limits.Shutdown > 0 {
+		m.latest = now.Plus(m.limits.Shutdown)
+	}
+	return m.due(ShutdownSignal)
 }
 
 func (m *Machine) end(reason Reason, why string) []Action {
@@ -319,6 +339,13 @@ func (m *Machine) judgeDrain(v View) []Action {
 	return nil
 }
 
+func (m *Machine) judgeLatest(v View) []Action {
+	if m.latest != 0 && v.Now >= m.latest {
+		return m.end(ShutdownSignal, "it was told to stop, and no successor is ready")
+	}
+	return nil
+}
+
 // drainLook is how often a retiring process is looked at: a child that gives a permit back unused tells nobody.
 const drainLook = 100 * time.Millisecond
 
@@ -357,6 +384,9 @@ func (m *Machine) wait(v View) time.Duration {
 	}
 	if m.limits.Memory > 0 && m.phase == Serving {
 		sooner(v.Now.Plus(m.nextMemoryLook(v)))
+	}
+	if m.latest != 0 {
+		sooner(m.latest)
 	}
 	if m.missing.since != 0 {
 		sooner(v.Now.Plus(missingLook))

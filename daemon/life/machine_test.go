@@ -83,6 +83,38 @@ func TestStopEndsInEveryPhase(t *testing.T) {
 	}
 }
 
+func TestASignalEndsTheProcessWhenItsSuccessorIsReady(t *testing.T) {
+	m := begin(Limits{Shutdown: 5 * time.Second, Graceful: 15 * time.Second})
+	expect(t, m.Happened(EndAsked, at(1)), Ask)
+	expect(t, look(m, View{Now: at(5.9), Requests: since(0)}))
+	expect(t, m.RetireNow(ShutdownSignal, at(5.95)), End)
+	expect(t, m.Happened(EndAsked, at(6)))
+}
+
+func TestASignalEndsTheProcessWithoutASuccessorInTheEnd(t *testing.T) {
+	m := begin(Limits{Shutdown: 5 * time.Second})
+	expect(t, m.Happened(EndAsked, at(1)), Ask)
+	if _, wait := m.Look(View{Now: at(4)}); wait > 2*time.Second {
+		t.Errorf("looked at again after %v", wait)
+	}
+	expect(t, look(m, View{Now: at(6)}), End)
+}
+
+func TestASignalEndsADueProcess(t *testing.T) {
+	m := begin(Limits{Shutdown: 5 * time.Second})
+	expect(t, m.Happened(RequestsDone, at(0)), Ask)
+	expect(t, m.Happened(EndAsked, at(1)))
+	expect(t, m.RetireNow(MaximumRequests, at(2)), End)
+}
+
+func TestASecondSignalIsObeyedAtOnce(t *testing.T) {
+	serving, retiring := begin(Limits{}), begin(Limits{Graceful: time.Minute})
+	expect(t, serving.Happened(EndAsked, at(1)), Ask)
+	expect(t, serving.Happened(EndAsked, at(2)), End)
+	retiring.RetireNow(GracefulSignal, at(1))
+	expect(t, retiring.Happened(EndAsked, at(2)), End)
+}
+
 func TestDrainTime(t *testing.T) {
 	const graceful, eviction = 15 * time.Second, 7 * time.Second
 	for _, c := range []struct {

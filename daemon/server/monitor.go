@@ -61,9 +61,11 @@ func (m *monitor) listen(limit time.Duration) {
 	}
 }
 
-// happened tells the machine. Where there are no requests to finish, what would replace the process stops it.
+// happened tells the machine. Where there are no requests to finish, what would replace the process stops it; nobody needs to wait for the successor of
+// one that does not serve yet.
 func (m *monitor) happened(event life.Event) {
-	if m.process.group.Threads == 0 && (event == life.GracefulAsked || event == life.CPUTimeUsed) {
+	p := m.process
+	if p.group.Threads == 0 && (event == life.GracefulAsked || event == life.CPUTimeUsed) || event == life.EndAsked && !p.isServing() {
 		event = life.StopAsked
 	}
 	m.carryOut(m.machine.Happened(event, now()))

@@ -111,7 +111,7 @@ func (p *process) limits() life.Limits {
 	}
 	return life.Limits{Threads: g.Threads, Request: g.RequestTimeout, Interrupt: g.InterruptTimeout, Startup: g.StartupTimeout,
 		Inactivity: g.InactivityTimeout, Deadlock: g.DeadlockTimeout, RestartInterval: g.RestartInterval,
-		Graceful: g.GracefulTimeout, Eviction: g.EvictionTimeout,
+		Graceful: g.GracefulTimeout, Eviction: g.EvictionTimeout, Shutdown: g.ShutdownTimeout,
 		Memory: life.SpreadMemory(g.MemoryRecycle, p.assignment.Serial), MemoryConfigured: g.MemoryRecycle}
 }
 

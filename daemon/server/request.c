@@ -208,6 +208,7 @@ bool mwd_serve_request(mwd_worker *w, mwd_connection *connection, unsigned char 
         atomic_store(&mwd_this.left, 1);
     if (outcome == MW_AGAIN)
         mwd_raise_event(MWD_EVENT_SCRIPT_CHANGED);
+    mwd_take_request(connection);
     give_permit_back(x.unnoticed); /* before the answer's end is sent: its client may be back at once */
     bool good = mwd_finish(&x, outcome);
     end(w);

@@ -140,7 +140,18 @@ static int examine(mwd_connection *c, mwd_buffer *in, mwd_header *h)
     }
 }
 
-/* Reads what has arrived, without waiting. COMPLETE with the request in worker->in. */
+void mwd_take_request(mwd_connection *c)
+{
+    char block[4096];
+    while (c->unread > 0) {
+        ssize_t got = recv(c->fd, block, c->unread < sizeof block ? c->unread : sizeof block, MSG_DONTWAIT);
+        if (got < 0 && errno == EINTR)
+            continue;
+        c->unread = got > 0 ? c->unread - (size_t)got : 0;
+    }
+}
+
+/* Reads what has arrived, without waiting. COMPLETE with the request in worker->in, and what came last of it still in the socket. */
 static int read_request(mwd_worker *w, mwd_connection *c, mwd_header *h)
 {
     mwd_buffer *in = &w->in;
@@ -153,7 +164,10 @@ static int read_request(mwd_worker *w, mwd_connection *c, mwd_header *h)
     }
     for (;;) {
         int state = examine(c, in, h);
-        if (state != INCOMPLETE)
+        if (state == COMPLETE)
+            return state;
+        mwd_take_request(c);
+        if (state == BAD)
             return state;
         size_t room = in->n >= MWD_HEADER && h->length + MWD_HEADER > in->n ? h->length + MWD_HEADER - in->n : 0;
         if (room < MWD_INPUT)
@@ -162,8 +176,9 @@ static int read_request(mwd_worker *w, mwd_connection *c, mwd_header *h)
         if (!to)
             return refuse("out of memory");
         in->n -= room;
-        ssize_t got = recv(c->fd, to, room, MSG_DONTWAIT);
+        ssize_t got = recv(c->fd, to, room, MSG_DONTWAIT | MSG_PEEK);
         if (got > 0) {
+            c->unread = got;
             in->n += got;
             continue;
         }
@@ -183,9 +198,10 @@ static int read_request(mwd_worker *w, mwd_connection *c, mwd_header *h)
 
 static void serve(mwd_worker *w, mwd_connection *c)
 {
-    mwd_header h;
+    mwd_header h = {0};
     int state = read_request(w, c, &h);
     bool good = state == INCOMPLETE || (state == COMPLETE && mwd_serve_request(w, c, w->in.data + MWD_HEADER, h.length));
+    mwd_take_request(c); /* one that failed before it ran */
     if (w->in.size > MWD_FIRST_WINDOW + 2 * MWD_INPUT) { /* an unusually large one */
         free(w->in.data);
         w->in = (mwd_buffer){0};

@@ -18,8 +18,8 @@ import (
 
 // signalEvents says what a signal means.
 var signalEvents = map[syscall.Signal]life.Event{
-	unix.SIGTERM: life.StopAsked,
-	unix.SIGINT:  life.StopAsked,
+	unix.SIGTERM: life.EndAsked,
+	unix.SIGINT:  life.EndAsked,
 	unix.SIGUSR1: life.GracefulAsked,
 	unix.SIGXCPU: life.CPUTimeUsed,
 }

@@ -352,6 +352,11 @@ static int log_level(void *transport)
     return x ? x->log_level : mwd_log_level();
 }
 
+static void running(void *transport)
+{
+    mwd_take_request(((mwd_exchange *)transport)->connection);
+}
+
 const mw_ops mwd_server_ops = {
     .read = read_body,
     .begin = begin,
@@ -361,6 +366,7 @@ const mw_ops mwd_server_ops = {
     .send_file = send_file,
     .log = log_record,
     .log_aside = log_aside,
+    .running = running,
     .log_level = log_level,
 };
 

@@ -13,6 +13,7 @@ enum { MWD_INPUT = 32 << 10 /* bytes of a request that are expected */, MWD_COPI
 typedef struct mwd_connection {
     int fd;
     bool greeted;         /* the child's hello was read */
+    size_t unread;        /* bytes of a request that were looked at and are still in the socket */
     mwd_buffer partial;   /* the beginning of a frame that has not arrived completely */
 } mwd_connection;
 
@@ -58,6 +59,10 @@ void mwd_end_loads(void);
 
 /* request.c. Runs the request whose REQUEST frame has this payload, which stays until the end. False: the connection is to be closed. */
 bool mwd_serve_request(mwd_worker *worker, mwd_connection *connection, unsigned char *payload, size_t n);
+
+/* server.c. Takes a request out of its socket. Until then, the end of the process shows at the other end as a reset (unix(7)), which says that
+ * the request may be sent to another process. */
+void mwd_take_request(mwd_connection *connection);
 
 /* transport.c. Ends the answer. False: the connection is of no use any more. */
 bool mwd_finish(mwd_exchange *x, int outcome);

@@ -196,6 +196,8 @@ func (p *Process) readNotices() {
 			_ = p.send(reply)
 		case notice.Kind == daemon.Loading || notice.Kind == daemon.Loaded:
 			p.loads <- notice
+		case notice.Kind == daemon.Due && notice.Reason == "shutdown_signal": // after a signal: as if a successor were ready at once
+			_ = p.Order(daemon.Retire, notice.Reason)
 		default:
 			p.notices <- notice
 		}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"modwsgi/daemon"
 )
 
 // Surroundings are what a supervisor is started with.
@@ -15,6 +17,7 @@ type Surroundings struct {
 	Control io.ReadWriter // to Apache's parent: the recording comes, one byte goes when the groups have begun; its end ends the configuration
 	Users   io.Reader     // numbers of groups that requests wait for; its end: no child of Apache's uses the groups any more
 	Board   int
+	Former  int // the board of the last configuration, if that was the same; or 0
 	Errors  *os.File
 	Program string
 	// Parent tells whether Apache's parent is still there.
@@ -38,14 +41,17 @@ func Run(s Surroundings) error {
 		return fmt.Errorf("start the daemon processes: %w", err)
 	}
 	supervisor.Start()
+	if s.Former > 0 {
+		go supervisor.borrow(s.Former)
+	}
 	_, _ = s.Control.Write([]byte{1}) // who does not wait for it any more is gone, and that is seen next
-	s.wait(&supervisor.replaced, supervisor.Ring)
+	s.wait(supervisor.board, &supervisor.replaced, supervisor.Ring)
 	return supervisor.Stop()
 }
 
 // wait returns when the processes are to end: on a signal, when Apache's parent has died, or when it has dropped this configuration and the
-// last child with it has ended.
-func (s *Surroundings) wait(replaced *atomic.Bool, ring func(uint32)) {
+// last child with it has ended, and the next one does not need the processes any more.
+func (s *Surroundings) wait(board *daemon.Board, replaced *atomic.Bool, ring func(uint32)) {
 	control, users := atEnd(s.Control), rings(s.Users, ring)
 	select {
 	case <-s.Signals:
@@ -58,10 +64,13 @@ func (s *Surroundings) wait(replaced *atomic.Bool, ring func(uint32)) {
 	for s.Parent() {
 		select {
 		case <-users:
-			return
+			users = nil
 		case <-s.Signals:
 			return
 		case <-look.C:
+		}
+		if users == nil && !time.Now().Before(board.Lent()) {
+			return
 		}
 	}
 }

@@ -50,6 +50,19 @@ func (s *Server) WaitStopped(t testing.TB, deadline time.Duration) {
 	}
 }
 
+// TimeToStop ends the server (SIGTERM) and returns when all its processes have gone, or, past the deadline, were killed. It does not wait until
+// the server is idle, as Stop does.
+func (s *Server) TimeToStop(deadline time.Duration) (took time.Duration, done bool) {
+	began := time.Now()
+	s.parent.signal(syscall.SIGTERM)
+	done = poll(deadline, s.stopped) == nil
+	took = time.Since(began)
+	if !done {
+		s.kill()
+	}
+	return took, done
+}
+
 func (s *Server) stopped() (bool, error) {
 	left := s.members()
 	if len(left) == 0 && !s.parent.alive() {

@@ -142,7 +142,7 @@ func TestWithoutASupervisorOnlyProcessGroupsFail(t *testing.T) {
 	config.Tolerate = []string{"WSGI0024", "WSGI0116", "has ended unexpectedly"}
 	s := apachetest.Start(t, config)
 	s.WaitLog(t, "supervise: no")
-	s.WaitLog(t, `:crit\].* WSGI0024: the supervisor of daemon processes is not at work.*it ended`)
+	s.WaitLog(t, `:crit\].* WSGI0024: the supervisor of daemon processes is not at work.*(it ended|it stopped reading)`)
 	if answer := s.Get(t, "/app/show"); answer.Status != 503 {
 		t.Errorf("process group: %s", answer)
 	}

@@ -2,10 +2,8 @@ package integration
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -13,81 +11,7 @@ import (
 	"modwsgi/module/apachetest"
 )
 
-// Processes and configurations change while requests come: nobody notices.
-
-// underLoad sends requests over several connections until the change is over; a change returns when it has happened. It returns how many
-// were served.
-func underLoad(t *testing.T, s *apachetest.Server, path string, change func()) int64 {
-	t.Helper()
-	var over atomic.Bool
-	var served atomic.Int64
-	var clients sync.WaitGroup
-	for range 4 {
-		clients.Go(func() {
-			for !over.Load() {
-				answer, err := fetch(s.URL(path))
-				if err != nil || answer.StatusCode != http.StatusOK {
-					t.Errorf("a request meanwhile: %v, %v", answer, err)
-					return
-				}
-				served.Add(1)
-			}
-		})
-	}
-	change()
-	over.Store(true)
-	clients.Wait()
-	return served.Load()
-}
-
-func TestChangesUnderLoadFailNoRequest(t *testing.T) {
-	start := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		name, options string
-		change        func(t *testing.T, s *apachetest.Server, n int)
-	}{
-		{"script touched", "processes=2 threads=5", func(t *testing.T, s *apachetest.Server, n int) {
-			former := s.DaemonProcesses()
-			touch(t, s, "process.wsgi", start.Add(time.Duration(n)*time.Second))
-			waitServing(t, s, 2, former...)
-		}},
-		{"maximum-requests", "processes=2 threads=5 maximum-requests=50", func(t *testing.T, s *apachetest.Server, _ int) {
-			waitServing(t, s, 2, s.DaemonProcesses()...)
-		}},
-		{"SIGUSR1", "processes=2 threads=5", func(t *testing.T, s *apachetest.Server, _ int) { signalAll(t, s, syscall.SIGUSR1) }},
-		{"SIGTERM", "processes=2 threads=5", func(t *testing.T, s *apachetest.Server, _ int) { signalAll(t, s, syscall.SIGTERM) }},
-		{"graceful restart", "processes=2 threads=5", func(t *testing.T, s *apachetest.Server, _ int) {
-			former := s.DaemonProcesses()
-			s.Graceful(t)
-			waitServing(t, s, 2, former...)
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			config := daemonConfig(c.options, apachetest.Event, apachetest.Foreground, false)
-			config.Tuning, config.LogLevel = threadedTuning, "warn wsgi:info"
-			config.Conf += "\nWSGIApplicationGroup %{GLOBAL}\n"
-			s := apachetest.Start(t, config)
-			const times = 4
-			served := underLoad(t, s, "/", func() {
-				waitServing(t, s, 2) // both have loaded the script
-				for n := range times {
-					c.change(t, s, n)
-				}
-			})
-			t.Logf("%d changes, %d requests", times, served)
-		})
-	}
-}
-
-// signalAll sends a signal to every daemon process and waits until all are replaced.
-func signalAll(t *testing.T, s *apachetest.Server, signal syscall.Signal) {
-	t.Helper()
-	former := s.DaemonProcesses()
-	for _, pid := range former {
-		_ = syscall.Kill(pid, signal)
-	}
-	waitServing(t, s, 2, former...)
-}
+// Configurations change while requests run.
 
 // waitServing waits until so many processes answer that are none of the former ones.
 func waitServing(t *testing.T, s *apachetest.Server, n int, former ...int) {
@@ -121,6 +45,65 @@ func TestARunningRequestOutlivesAGracefulRestart(t *testing.T) {
 			return !apachetest.Alive(old) && !slices.ContainsFunc(supervisors, apachetest.Alive)
 		})
 	})
+}
+
+// slowToStart waits, when it is imported while the file "gate" is there, for the file "open".
+const slowToStart = `import os, time
+folder = os.path.join(os.path.dirname(__file__), "var", "")
+while os.path.exists(folder + "gate") and not os.path.exists(folder + "open"):
+    time.sleep(0.01)
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+`
+
+const preloaded = "WSGIScriptAlias / {{.Root}}/slow.wsgi process-group=test application-group=%{GLOBAL}\n"
+
+func note(t *testing.T, s *apachetest.Server, name string) {
+	t.Helper()
+	if err := s.WriteFile("var/"+name, ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Until the new processes are ready, those from before a graceful restart serve.
+func TestNobodyWaitsForTheProcessesOfANewGeneration(t *testing.T) {
+	for _, in := range sizes[:2] {
+		t.Run(in.String(), func(t *testing.T) {
+			t.Parallel()
+			s := apachetest.Start(t, in.of(apachetest.Config{Conf: preloaded, Files: map[string]string{"slow.wsgi": slowToStart}}))
+			former := waitProcesses(t, s, 1+strings.Count(in.options, "processes=2"))
+			pidOf(t, s.Get(t, "/"))
+			note(t, s, "gate")
+			s.Graceful(t)
+			for range 5 {
+				if pid := pidOf(t, s.Get(t, "/")); !slices.Contains(former, pid) {
+					t.Errorf("process %d answers, and can't be ready", pid)
+				}
+			}
+			note(t, s, "open")
+			apachetest.Eventually(t, 20*time.Second, "another process answers", func() bool { return !slices.Contains(former, pidOf(t, s.Get(t, "/"))) })
+			waitProcesses(t, s, len(former), former...)
+		})
+	}
+}
+
+// But not if they have another configuration: then there are only the new ones.
+func TestAChangedConfigurationIsServedByItsOwnProcesses(t *testing.T) {
+	t.Parallel()
+	s := apachetest.Start(t, apachetest.Config{Conf: preloaded, Daemon: "processes=1 threads=3", Files: map[string]string{"slow.wsgi": slowToStart}})
+	former := waitProcesses(t, s, 1)
+	pidOf(t, s.Get(t, "/"))
+	note(t, s, "gate")
+	s.SetConf(t, preloaded+"WSGIScriptReloading Off\n")
+	s.Graceful(t)
+	answer := asking(t, s, "/")
+	apachetest.Eventually(t, 20*time.Second, "the old process has gone", func() bool { return !apachetest.Alive(former[0]) })
+	note(t, s, "open")
+	if pid := pidOf(t, <-answer); pid == former[0] {
+		t.Errorf("process %d answers, which has another configuration", pid)
+	}
 }
 
 // A stop and a restart wait for nobody for long: Apache gives its own children ten seconds, and then the processes have their

@@ -117,6 +117,38 @@ func killUnderHTTP2(t *testing.T, s *apachetest.Server) {
 	expectReplacement(t, s, former, victim)
 }
 
+// A request that came to a process, but had to wait for Python's lock there, is not lost with the process.
+func TestARequestThatHasNotBegunOutlivesItsProcess(t *testing.T) {
+	s := apachetest.Start(t, apachetest.Config{Daemon: "processes=1 threads=2", Conf: "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {{.Root}}/lock.wsgi\n",
+		Tolerate: killed, Files: map[string]string{"lock.wsgi": `import ctypes, os
+def application(environ, start_response):
+    if environ["QUERY_STRING"]:
+        open(os.path.join(os.path.dirname(__file__), "var", "begun"), "w").close()
+        ctypes.PyDLL(None).sleep(30)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+`}})
+	victim := pidOf(t, s.Get(t, "/"))
+	holding := asking(t, s, "/?lock")
+	apachetest.Eventually(t, 10*time.Second, "the first request runs", func() bool { _, err := s.ReadFile("var/begun"); return err == nil })
+	before, err := apachetest.OpenFiles(victim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := asking(t, s, "/")
+	apachetest.Eventually(t, 10*time.Second, "the second request has come to the process", func() bool {
+		now, err := apachetest.OpenFiles(victim)
+		return err == nil && now > before
+	})
+	kill(t, victim)
+	if r := <-holding; r.Status != 502 {
+		t.Errorf("the request that ran in the killed process:\n%s", r)
+	}
+	if pid := pidOf(t, <-waiting); pid == victim {
+		t.Errorf("process %d was killed, and answers", pid)
+	}
+}
+
 // processAt waits until a request waits at the gate, and returns its process.
 func processAt(t *testing.T, s *apachetest.Server, gate string) int {
 	t.Helper()

@@ -236,21 +236,17 @@ func (b *Board) slot(i int) []byte {
 
 // Lent is until when the children of the next configuration may use the board's processes.
 func (b *Board) Lent() time.Time {
-	left := time.Duration((*atomic.Int64)(unsafe.Pointer(&b.memory[lentOffset])).Load()-monotonic()) * time.Millisecond
-	return time.Now().Add(left)
+	left := int64(atomicAt64(b.memory, lentOffset).Load()) - milliseconds()
+	return time.Now().Add(time.Duration(left) * time.Millisecond)
 }
 
 // Lend says how much longer they may.
 func (b *Board) Lend(d time.Duration) {
-	(*atomic.Int64)(unsafe.Pointer(&b.memory[lentOffset])).Store(monotonic() + d.Milliseconds())
+	atomicAt64(b.memory, lentOffset).Store(uint64(milliseconds() + d.Milliseconds()))
 }
 
-// monotonic is CLOCK_MONOTONIC in milliseconds, which other processes have as well.
-func monotonic() int64 {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // fails only for an unknown clock
-	return t.Nano() / int64(time.Millisecond)
-}
+// milliseconds are those of CLOCK_MONOTONIC, which other processes have as well.
+func milliseconds() int64 { return int64(monotonic() / uint64(time.Millisecond)) }
 
 func (b *Board) word(i int) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&b.slot(i)[0])) }
 

@@ -93,7 +93,7 @@ func TestABadDeploymentKeepsTheOldCode(t *testing.T) {
 		{"SystemExit", "processes=2 threads=3", deployed("bad", "raise SystemExit(3)"), "WSGI0108"},
 		{"syntax error", "processes=2 threads=3", "x = (\n", "SyntaxError: "},
 		{"no callable", "processes=2 threads=3", "x = 1\n", "WSGI0089"},
-		{"it crashes", "processes=2 threads=3", deployed("bad", "import os, signal", "os.kill(os.getpid(), signal.SIGSEGV)"), "was killed by SIGSEGV (segmentation fault) while loading script"},
+		{"it crashes", "processes=2 threads=3", deployed("bad", "import signal", "signal.raise_signal(signal.SIGSEGV)"), "was killed by SIGSEGV (segmentation fault) while loading script"},
 		{"it exits", "processes=2 threads=3", deployed("bad", "import os", "os._exit(0)"), "it ended with exit status 0 while loading script"},
 		{"it hangs", "processes=2 threads=3 startup-timeout=1", deployed("bad", "import time", "time.sleep(60)"), "takes longer than 1s"},
 	} {

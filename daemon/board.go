@@ -234,23 +234,13 @@ func (b *Board) slot(i int) []byte {
 	return b.part(group)[partHead+(i-b.layout.first[group])*boardLine:][:boardLine]
 }
 
-// Lent is until when the children of the next configuration may use the board's processes.
-func (b *Board) Lent() time.Time {
-	left := time.Duration((*atomic.Int64)(unsafe.Pointer(&b.memory[lentOffset])).Load()-monotonic()) * time.Millisecond
-	return time.Now().Add(left)
-}
+// Lent tells whether the children of the next configuration may use the board's processes.
+func (b *Board) Lent() bool { return b.lent().Load() > monotonic() }
 
-// Lend says how much longer they may.
-func (b *Board) Lend(d time.Duration) {
-	(*atomic.Int64)(unsafe.Pointer(&b.memory[lentOffset])).Store(monotonic() + d.Milliseconds())
-}
+// Lend lets them for so long from now on.
+func (b *Board) Lend(d time.Duration) { b.lent().Store(monotonic() + uint64(d)) }
 
-// monotonic is CLOCK_MONOTONIC in milliseconds, which other processes have as well.
-func monotonic() int64 {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // fails only for an unknown clock
-	return t.Nano() / int64(time.Millisecond)
-}
+func (b *Board) lent() *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&b.memory[lentOffset])) }
 
 func (b *Board) word(i int) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&b.slot(i)[0])) }
 

@@ -234,19 +234,13 @@ func (b *Board) slot(i int) []byte {
 	return b.part(group)[partHead+(i-b.layout.first[group])*boardLine:][:boardLine]
 }
 
-// Lent is until when the children of the next configuration may use the board's processes.
-func (b *Board) Lent() time.Time {
-	left := int64(atomicAt64(b.memory, lentOffset).Load()) - milliseconds()
-	return time.Now().Add(time.Duration(left) * time.Millisecond)
-}
+// Lent tells whether the children of the next configuration may use the board's processes.
+func (b *Board) Lent() bool { return b.lent().Load() > monotonic() }
 
-// Lend says how much longer they may.
-func (b *Board) Lend(d time.Duration) {
-	atomicAt64(b.memory, lentOffset).Store(uint64(milliseconds() + d.Milliseconds()))
-}
+// Lend lets them for so long from now on.
+func (b *Board) Lend(d time.Duration) { b.lent().Store(monotonic() + uint64(d)) }
 
-// milliseconds are those of CLOCK_MONOTONIC, which other processes have as well.
-func milliseconds() int64 { return int64(monotonic() / uint64(time.Millisecond)) }
+func (b *Board) lent() *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&b.memory[lentOffset])) }
 
 func (b *Board) word(i int) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&b.slot(i)[0])) }
 

@@ -102,7 +102,7 @@ typedef struct mwd_children {
 typedef struct mwd_board {
     uint32_t magic; /* set last: the board is ready */
     uint32_t unused;
-    _Atomic int64_t lent; /* until when the children of the next configuration may use its processes: CLOCK_MONOTONIC, milliseconds */
+    _Atomic uint64_t lent; /* until when the children of the next configuration may use its processes: nanoseconds of CLOCK_MONOTONIC */
     uint32_t reserved[12];
 } mwd_board;
 

@@ -107,7 +107,7 @@ static bool lent(const mwd_board *board)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000 + t.tv_nsec / 1000000 < __atomic_load_n(&board->lent, __ATOMIC_RELAXED);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + t.tv_nsec < __atomic_load_n(&board->lent, __ATOMIC_RELAXED);
 }
 
 /* After a graceful restart, until the first process of this configuration is ready: those of the last one, which wait for that. When they are busy it is

@@ -27,7 +27,7 @@ enum {
     RESPAWN_SECONDS = 10,              /* least time between two starts */
     STOP_MILLISECONDS = 3500,          /* that a stop of Apache waits for it */
     CONTROL_FD = 0, BOARD_FD = 3, USERS_FD = 4, FORMER_FD = 5, /* in the supervisor */
-    LEND_MILLISECONDS = 10000,         /* that processes wait for children of the next configuration which may need them */
+    LEND_SECONDS = 10,                 /* that processes wait for children of the next configuration which may need them */
 };
 
 /* The one of the configuration in force: Apache's hooks force it to be global. Reset when the configuration is over. */
@@ -288,15 +288,15 @@ static uint64_t fingerprint(mw_blob recording)
     return hash;
 }
 
-/* Until when the next configuration may use the processes of a board; 0: no longer. */
-static void lend(int board, int64_t milliseconds)
+/* How long the next configuration may use the processes of a board; 0: no longer. */
+static void lend(int board, unsigned seconds)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     mwd_board *first = mmap(NULL, sizeof *first, PROT_READ | PROT_WRITE, MAP_SHARED, board, 0);
     if (first == MAP_FAILED)
         return;
-    atomic_store(&first->lent, milliseconds ? t.tv_sec * 1000 + t.tv_nsec / 1000000 + milliseconds : 0);
+    atomic_store(&first->lent, seconds ? ((uint64_t)t.tv_sec + seconds) * UINT64_C(1000000000) + t.tv_nsec : 0);
     munmap(first, sizeof *first);
 }
 
@@ -311,7 +311,7 @@ static void bequeath(void)
 {
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING || !ap_unixd_mpm_get_retained_data()->was_graceful)
         return;
-    lend(current.board, LEND_MILLISECONDS);
+    lend(current.board, LEND_SECONDS);
     *left_behind() = (heritage){.present = true, .board = current.board, .generation = current.generation, .fingerprint = current.fingerprint};
     current.board = -1;
 }

@@ -69,7 +69,7 @@ func (s *Surroundings) wait(board *daemon.Board, replaced *atomic.Bool, ring fun
 			return
 		case <-look.C:
 		}
-		if users == nil && !time.Now().Before(board.Lent()) {
+		if users == nil && !board.Lent() {
 			return
 		}
 	}

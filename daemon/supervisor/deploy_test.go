@@ -199,7 +199,7 @@ func TestASuccessorThatTakesLongIsNotWaitedFor(t *testing.T) {
 		old.say(daemon.Due, scriptReload)
 		s.process(1).tell(daemon.Notice{Kind: daemon.Loading, Load: load("/a", 2)})
 		s.after(lateAfter - time.Millisecond)
-		if len(old.keeps) > 0 {
+		if old.kept() > 0 {
 			t.Error("it is told too early")
 		}
 		s.after(time.Millisecond)
@@ -241,7 +241,7 @@ func TestWithoutKeepOldCodeNobodyKeepsAnything(t *testing.T) {
 		}
 		s.process(2).say(daemon.Ready, "")
 		old.wantOrders(daemon.Retire)
-		if len(old.keeps) > 0 {
+		if old.kept() > 0 {
 			t.Error("it was told to keep its code")
 		}
 	})

@@ -72,7 +72,7 @@ func TestAProcessSeesItsOwnGroup(t *testing.T) {
 	if whole.Slot(4).Serial != 7 || whole.Slot(203).Serial != 8 || whole.Slot(3).Serial != 0 || whole.Slot(204).Serial != 0 {
 		t.Error("the part and the whole differ")
 	}
-	if at := PartOffset(slots, 1); at != PartOffset(slots, 0)+partHead+os.Getpagesize()-queueSize || whole.Part(1) != unsafe.Pointer(&whole.memory[at]) {
+	if at := PartOffset(slots, 1); at != PartOffset(slots, 0)+(partHead+4*boardLine+os.Getpagesize()-1)/os.Getpagesize()*os.Getpagesize() || whole.Part(1) != unsafe.Pointer(&whole.memory[at]) {
 		t.Errorf("the part is elsewhere: %d", at)
 	}
 	if part.Slots(1) != 200 {

@@ -302,8 +302,9 @@ static int wait_for_turn(const mwd_group *group, const mwd_wish *wish, const lim
     }
     if (!seat)
         code = 116;
+    uint32_t hopeless = atomic_load(&queue->hopeless);
     if (code)
-        *claim = (mwd_claim){.full = !atomic_load(&queue->hopeless), .retry_after = time_to_wait(group)};
+        *claim = (mwd_claim){.full = !hopeless, .retry_after = hopeless == MWD_HOPELESS_EVER ? 0 : time_to_wait(group)};
     if (seat)
         stand_up(seat, wish, self);
     mwd_hall hall = hall_of(group);

@@ -243,6 +243,13 @@ func (a *actor) told() bool {
 	return len(a.orders) > 0
 }
 
+// kept is how often the process was told to keep its code.
+func (a *actor) kept() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.keeps)
+}
+
 func (a *actor) wantOrders(kinds ...daemon.OrderKind) {
 	a.stage.t.Helper()
 	a.mu.Lock()

@@ -223,13 +223,6 @@ func (a *actor) order(o daemon.Order) {
 	}
 }
 
-// kept is how often the process was told to go on with the code that it has.
-func (a *actor) kept() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.keeps)
-}
-
 func (a *actor) kill() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

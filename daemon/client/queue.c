@@ -148,8 +148,10 @@ static void announce(mwd_queue *queue, uint32_t seat)
 static void publish(mwd_seat *seat, const mwd_wish *wish)
 {
     atomic_store(&seat->newer_than, wish->newer_than);
-    for (uint32_t i = 0; i < MWD_AVOIDED; i++)
-        atomic_store(&seat->avoids[i], i < wish->avoided ? wish->avoids[i] : 0);
+    for (uint32_t i = 0, serial = 1; i < MWD_AVOIDED && serial != 0; i++) {
+        serial = i < wish->avoided ? wish->avoids[i] : 0;
+        atomic_store(&seat->avoids[i], serial);
+    }
 }
 
 /* NULL: all seats are taken. */
@@ -287,7 +289,8 @@ static int wait_for_turn(const mwd_group *group, const mwd_wish *wish, const lim
         uint32_t ahead;
         mwd_wish now = at_present(group, wish);
         atomic_store(&seat->called, 0);
-        publish(seat, &now);
+        if (wish->newer_than || wish->avoided)
+            publish(seat, &now);
         if (take_turn(group, seat, &now, &ahead, claim)) {
             note_turn(queue);
             break;

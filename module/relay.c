@@ -103,19 +103,39 @@ static bool any_ready(const mwd_group *group, bool free)
     return false;
 }
 
-static bool lent(const mwd_board *board)
+static uint64_t now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + t.tv_nsec < __atomic_load_n(&board->lent, __ATOMIC_RELAXED);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + t.tv_nsec;
 }
 
-/* After a graceful restart, until the first process of this configuration is ready: those of the last one, which wait for that. When they are busy it is
- * better to wait for the new ones. */
+/* Whether the processes of the last configuration serve the group: they are lent, there are some, and none of this configuration is ready. */
+static bool served_by_former(const mw_process_group *group)
+{
+    return group->former && now() < __atomic_load_n(&mw_this_child.config->former_board->lent, __ATOMIC_RELAXED) && !any_ready(&group->way, false) &&
+           any_ready(group->former, false);
+}
+
+/* After a graceful restart, until the first process of this configuration is ready: to those of the last one, which wait for that. A request that finds them
+ * all busy waits for whichever comes first, a thread of theirs or a process of ours: those who waited for Apache's children come all at
+ * once, and a request that never ends is not to be waited for. */
 static const mwd_group *way_to(const mw_process_group *group)
 {
-    bool use = group->former && lent(mw_this_child.config->former_board) && !any_ready(&group->way, false) && any_ready(group->former, true);
-    return use ? group->former : &group->way;
+    static const struct timespec pause = {0, 2000000};
+    enum { LONGEST = 10000 /* milliseconds */ };
+    int64_t longest = group->way.queue_timeout && group->way.queue_timeout < LONGEST ? group->way.queue_timeout : LONGEST;
+    uint64_t end = 0;
+    while (served_by_former(group)) {
+        if (any_ready(group->former, true))
+            return group->former;
+        if (!end)
+            end = now() + (uint64_t)longest * 1000000;
+        else if (now() >= end)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    return &group->way;
 }
 
 int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call)

@@ -59,7 +59,8 @@ func TestCompiledProcessSettings(t *testing.T) {
 func TestCompiledDaemonGroups(t *testing.T) {
 	defaults := compiled(t, "WSGIDaemonProcess a").Process.Groups[0]
 	want := DaemonGroup{Name: "a", Processes: 1, Threads: 15, Umask: -1, ListenBacklog: 100, ShutdownTimeout: 5 * time.Second, DeadlockTimeout: 300 * time.Second,
-		GracefulTimeout: 15 * time.Second, ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond, IdleTimeout: 300 * time.Second, KeepOldCode: true, place: defaults.place}
+		GracefulTimeout: 15 * time.Second, ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond, IdleTimeout: 300 * time.Second, KeepOldCode: true,
+		BufferSize: 256 << 20, BufferMemory: 256 << 10, BufferDirectory: "/var/tmp", RequestBuffer: 16 << 20, place: defaults.place}
 	if !reflect.DeepEqual(*defaults, want) {
 		t.Errorf("defaults are %+v, want %+v", *defaults, want)
 	}
@@ -83,6 +84,8 @@ func TestCompiledDaemonGroups(t *testing.T) {
 		{"cpu-priority=-5", "CPUPriority", -5}, {"memory-limit=8589934592", "MemoryLimit", int64(8589934592)}, {"virtual-memory-limit=5", "VirtualMemoryLimit", int64(5)}, {"server-metrics=on", "ServerMetrics", true},
 		{"memory-recycle=1048576", "MemoryRecycle", int64(1 << 20)}, {"maximum-processes=4 idle-timeout=9", "IdleTimeout", 9 * time.Second},
 		{"keep-old-code=off", "KeepOldCode", false},
+		{"buffer-size=0", "BufferSize", int64(0)}, {"buffer-size=65536", "BufferSize", int64(65536)}, {"buffer-memory=5", "BufferMemory", int64(5)},
+		{"buffer-directory=/b", "BufferDirectory", "/b"}, {"request-buffer=5", "RequestBuffer", int64(5)},
 	} {
 		g := compiled(t, "WSGIDaemonProcess a "+c.option).Process.Groups[0]
 		if got := reflect.ValueOf(*g).FieldByName(c.field).Interface(); !reflect.DeepEqual(got, c.want) {

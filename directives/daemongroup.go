@@ -35,6 +35,9 @@ type DaemonGroup struct {
 	IdleTimeout                        time.Duration // of its processes; 0: they stay
 	minimumGiven                       bool
 
+	BufferSize, BufferMemory, RequestBuffer int64 // bytes; 0: none
+	BufferDirectory                         string
+
 	CPUPriority                     int
 	MemoryLimit, VirtualMemoryLimit int64
 	MemoryRecycle                   int64 // resident bytes
@@ -51,6 +54,7 @@ func newDaemonGroup(name string, a *arguments) *DaemonGroup {
 	return &DaemonGroup{Name: name, Server: a.record.Server, Processes: 1, Threads: 15, Umask: -1, ListenBacklog: 100,
 		ShutdownTimeout: 5 * time.Second, DeadlockTimeout: 300 * time.Second, GracefulTimeout: 15 * time.Second,
 		ConnectTimeout: 15 * time.Second, ResponseFlushDelay: 5 * time.Millisecond, IdleTimeout: defaultIdleTimeout, KeepOldCode: true,
+		BufferSize: defaultBufferSize, BufferMemory: defaultBufferMemory, BufferDirectory: defaultBufferDirectory, RequestBuffer: defaultRequestBuffer,
 		place: a.place}
 }
 

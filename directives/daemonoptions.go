@@ -9,7 +9,7 @@ import (
 )
 
 // daemonOptions are the options of WSGIDaemonProcess.
-var daemonOptions = slices.Concat(classicDaemonOptions, elasticOptions, recycleOptions, deploymentOptions)
+var daemonOptions = slices.Concat(classicDaemonOptions, elasticOptions, recycleOptions, deploymentOptions, bufferOptions)
 
 // classicDaemonOptions are those that the classic module has.
 var classicDaemonOptions = []option[DaemonGroup]{

@@ -243,8 +243,16 @@ var optionForms = map[string][]form{
 	"idle-timeout":            {{args: "60", warning: "does nothing without"}, {args: "60 maximum-processes=2"}, {args: "60 minimum-processes=0"}, {args: "0 maximum-processes=2"}, {args: "-1", errors: "out of range"}, {args: "", errors: "no value"}},
 	"memory-recycle":          {{args: "0"}, {args: "536870912"}, {args: "512M", errors: "without a unit"}, {args: "512", errors: "too small"}, {args: "-1", errors: "not accepted"}, {args: "536870912 threads=0", warning: "does nothing with threads=0"}, {args: "", errors: "no value"}},
 	"keep-old-code":           {{args: "On"}, {args: "off"}, {args: "1", errors: "write On or Off"}, {args: "", errors: "no value"}},
+	"buffer-size":             strictBytes("65536", "65535"),
+	"buffer-memory":           strictBytes("1", "-1"),
+	"buffer-directory":        {{args: "/srv"}, {args: "srv", errors: "begin with a slash"}, {args: "", errors: "no value"}},
+	"request-buffer":          strictBytes("1", "-1"),
 	"newrelic-config-file":    {{args: "/x", warning: "New Relic"}},
 	"newrelic-environment":    {{args: "x", warning: "New Relic"}},
+}
+
+func strictBytes(good, bad string) []form {
+	return []form{{args: "0"}, {args: good}, {args: "8589934592"}, {args: bad, errors: "accepted"}, {args: "64M", errors: "without a unit"}, {args: "", errors: "no value"}}
 }
 
 func TestEveryDaemonOptionInGoodAndBadForms(t *testing.T) {

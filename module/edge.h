@@ -167,6 +167,10 @@ typedef struct mw_process_group {
     mwd_group way;             /* to its processes */
     mwd_group *former;         /* to those of the last configuration, NULL if they must not be used */
     int64_t response_timeout;  /* of the client's connection while an answer is relayed, milliseconds; 0: the server's */
+    int64_t buffer_size;       /* bytes of an answer that may wait for its client; 0: the application waits */
+    int64_t buffer_memory;     /* of them in memory, */
+    const char *buffer_directory; /* the others in a file here */
+    int64_t request_buffer;    /* the longest body of a slow client that is received before a process is asked for */
     int everywhere;            /* any virtual host may use it; otherwise: */
     uint32_t server_name;      /* those with this mw_server_plan.name */
     int owner_kind;            /* MW_OWNER_*: who has to own scripts, */
@@ -305,6 +309,7 @@ typedef struct mw_exchange {
     bool begun;      /* something was handed to Apache: its own error page comes too late */
     size_t unsent;   /* bytes handed to Apache that it may not have sent yet */
 } mw_exchange;
+bool mw_body_can_be_polled(request_rec *r); /* reading without blocking says the truth about it */
 extern const mw_ops mw_apache_ops;
 extern const mw_ops mw_answer_ops; /* for what a daemon process answers; answer.c: */
 void mw_answer_header(void *transport, const char *name, const char *value);
@@ -320,6 +325,72 @@ void mw_cut(mw_exchange *exchange);
 int mw_route(request_rec *r, const mw_plan *plan, const char *name, const mw_process_group **group);
 /* relay.c. Has a process of the group run the request; what the handler returns. Sets the call's transport. */
 int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call);
+
+/* ---- Slow clients of process groups ---- */
+
+/* spool.c: data that waits. What lies from start to end is in it; positions below memory_size are in memory, the others in a file. Its
+ * descriptors live as long as the pool. */
+typedef struct mw_spool {
+    int memory, file;    /* descriptors, -1: not needed yet */
+    int64_t memory_size, start, end;
+    int64_t forgotten;   /* up to here the space was given back */
+    int error;           /* why nothing more can be put into it: an errno */
+    const char *folder;  /* of the file */
+    apr_pool_t *pool;
+} mw_spool;
+void mw_spool_init(mw_spool *s, const mw_process_group *group, apr_pool_t *pool);
+size_t mw_spool_put(mw_spool *s, const char *data, size_t n); /* how much of it; less: s->error */
+size_t mw_spool_get(mw_spool *s, char *buffer, size_t n);     /* takes it out */
+/* Takes so much out at most, as buckets of files that read from the spool. Their handles are in the pool. */
+apr_status_t mw_spool_hand_over(mw_spool *s, apr_bucket_brigade *to, int64_t most, bool sendfile, apr_pool_t *pool);
+void mw_spool_used(mw_spool *s); /* nobody needs any more what was taken out */
+const char *mw_spool_failure(const mw_spool *s, apr_pool_t *pool, const mw_process_group *group); /* for mw_refuse() */
+
+/* outflow.c: an answer on its way to a client. While it is in use, nothing that is handed to Apache waits for the client, unless the
+ * spool is full. Every function but the first takes NULL, which does nothing and never waits. */
+typedef struct mw_outflow {
+    request_rec *r;
+    const mw_process_group *group;
+    ap_filter_t *filter;
+    bool stream;         /* of HTTP/2: the connection is shared, and has no socket here */
+    int socket;          /* the client's */
+    bool open;           /* the spool can't be used any more */
+    bool timed_out;      /* the client took nothing for `timeout` */
+    mw_spool spool;
+    int64_t limit;
+    size_t piece;
+    apr_interval_time_t timeout, patience;
+    apr_time_t stalled;  /* since when the client takes nothing, 0: it does */
+    int64_t allowance;   /* bytes in memory that a stream still takes */
+    apr_time_t refilled;
+    apr_bucket_brigade *out;
+    apr_pool_t *handles;
+} mw_outflow;
+void mw_register_outflow(void);
+/* Returns `o`, that of the request around this one, or NULL if there is to be none. */
+mw_outflow *mw_outflow_begin(mw_outflow *o, request_rec *r, const mw_process_group *group);
+bool mw_outflow_held(const mw_outflow *o); /* the client has not taken everything yet */
+/* Waits until the descriptor can be read, and gives the client meanwhile what it takes. 1 also if there is nothing to give; 0: so many
+ * milliseconds have passed (0: any number may); -1: the client is gone. */
+int mw_outflow_await(mw_outflow *o, int fd, int64_t milliseconds);
+bool mw_outflow_await_input(mw_outflow *o); /* the same for the client's own data; false: it is gone */
+bool mw_outflow_drain(mw_outflow *o);       /* waits for the client; false: it is gone */
+bool mw_outflow_surrender(mw_outflow *o);   /* hands the spool to Apache; true: there was something in it */
+void mw_outflow_end(mw_outflow *o);
+
+/* intake.c: a body on its way from a client. */
+typedef struct mw_intake {
+    mw_exchange *exchange;
+    const mw_process_group *group;
+    mw_spool spool;
+    bool waiting;        /* something was received that is to be read before the client's next bytes */
+    const char *rest;    /* behind the spool */
+    size_t n_rest;
+} mw_intake;
+/* `got` bytes of a body of that length are in the window of so many. Receives more if the client is slow; returns how much is in
+ * the window then. */
+size_t mw_intake_collect(mw_intake *in, int64_t length, char *window, size_t size, size_t got);
+long mw_intake_read(mw_intake *in, char *buffer, size_t n); /* what was received, 0: nothing more, or MW_READ_FAILED */
 
 /* ---- Apache's scoreboard (scoreboard.c), for mod_wsgi.server_metrics(). Times are microseconds since the epoch ---- */
 

@@ -83,6 +83,12 @@ func groupFault(f *interp.Fault, detail string, limits *directives.DaemonGroup) 
 		f.Reason = group + " is not declared by any WSGIDaemonProcess"
 	case 152:
 		f.Reason = group + " belongs to another virtual host, with another ServerName"
+	case 310:
+		f.Op, f.Reason = "keep the answer of", fmt.Sprintf("%s (buffer-size=%d, buffer-memory=%d of %s): from here on the application waits for its slow client",
+			detail, limits.BufferSize, limits.BufferMemory, group)
+	case 311:
+		f.Op, f.Reason = "keep the request's body for", fmt.Sprintf("%s (request-buffer=%d, buffer-memory=%d of %s): the application has to wait for its slow client",
+			detail, limits.RequestBuffer, limits.BufferMemory, group)
 	default:
 		f.Reason = fmt.Sprintf("internal error on the way to %s: %s", group, detail)
 	}

@@ -96,6 +96,8 @@ func compileGroup(c *C.mw_process_group, config *directives.Config, number int) 
 	way.response_buffer = C.size_t(cmp.Or(g.ResponseBufferSize, defaultResponseBuffer))
 	way.header_buffer = C.size_t(cmp.Or(g.HeaderBufferSize, defaultHeaderBuffer))
 	way.send_buffer, way.receive_buffer = C.int(g.SendBufferSize), C.int(g.ReceiveBufferSize)
+	c.buffer_size, c.buffer_memory, c.request_buffer = C.int64_t(g.BufferSize), C.int64_t(g.BufferMemory), C.int64_t(g.RequestBuffer)
+	c.buffer_directory = C.CString(g.BufferDirectory)
 	c.response_timeout = milliseconds(cmp.Or(g.ResponseSocketTimeout, g.SocketTimeout))
 	switch {
 	case g.ScriptUser != "":

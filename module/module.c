@@ -22,6 +22,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_access(mw_check_access, after_encryption, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_URI);
     ap_hook_handler(mw_handler, NULL, NULL, APR_HOOK_MIDDLE);
     mw_register_auth(pool);
+    mw_register_outflow();
 }
 
 /* Named mod_wsgi.c for <IfModule mod_wsgi.c>, whatever this file is called. */

@@ -12,6 +12,11 @@ typedef struct relay {
     apr_interval_time_t write_timeout; /* of the client's connection, microseconds; 0: as it is */
     apr_socket_t *socket;            /* whose timeout was changed, */
     apr_interval_time_t before;      /* from this */
+    const mw_process_group *group;
+    mw_call *call;
+    mw_intake intake;
+    mw_outflow own, *outflow;        /* NULL: none is needed */
+    mw_ops ops;
 } relay;
 
 /* WSGIErrorOverride: Apache's own page. Of the headers only those that its error pages keep anyway are good for something. */
@@ -59,7 +64,54 @@ static int inspect(void *transport, int status, const char *const *headers)
     if (x->error_override && status >= 400)
         return override(r, status, headers);
     set_write_timeout(x);
+    x->outflow = mw_outflow_begin(&x->own, r, x->group);
     return 0;
+}
+
+static int await(void *transport, int fd, int64_t milliseconds)
+{
+    return mw_outflow_await(((relay *)transport)->outflow, fd, milliseconds);
+}
+
+static size_t collect(void *transport, char *window, size_t size, size_t got)
+{
+    relay *x = transport;
+    return mw_intake_collect(&x->intake, x->call->content_length, window, size, got);
+}
+
+/* Reading from a client while it has yet to take something: it may wait for that before it sends more. */
+static long read_body(void *transport, char *buffer, size_t n, int block, const char **reason)
+{
+    relay *x = transport;
+    request_rec *r = x->exchange.r;
+    long got = mw_intake_read(&x->intake, buffer, n);
+    if (got != 0) {
+        *reason = "what was received of it can't be read again";
+        return got;
+    }
+    bool polled = n > 0 && !r->expecting_100 && mw_body_can_be_polled(r);
+    while (block && mw_outflow_held(x->outflow)) {
+        if (!polled) {
+            mw_outflow_drain(x->outflow);
+            break;
+        }
+        got = mw_answer_ops.read(transport, buffer, n, 0, reason);
+        if (got != MW_READ_WOULD_BLOCK)
+            return got;
+        if (!mw_outflow_await_input(x->outflow))
+            break;
+    }
+    return mw_answer_ops.read(transport, buffer, n, block, reason);
+}
+
+/* The application has nothing more to do with it: Apache may wait for the client. */
+static int send_file(void *transport, int fd, int64_t offset, int64_t length, int own, const char **reason)
+{
+    relay *x = transport;
+    mw_outflow_surrender(x->outflow);
+    if (x->outflow)
+        x->outflow->open = true;
+    return mw_answer_ops.send_file(transport, fd, offset, length, own, reason);
 }
 
 /* The request goes on as a GET of the path, without a body: what the application has not read of it is read away. */
@@ -140,7 +192,7 @@ static const mwd_group *way_to(const mw_process_group *group)
 
 int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call)
 {
-    static const mwd_hooks hooks = {.inspect = inspect};
+    static const mwd_hooks hooks = {.inspect = inspect, .await = await, .collect = collect};
     if (!supervised()) {
         retry_later(r, HTTP_SERVICE_UNAVAILABLE, SUPERVISOR_SECONDS);
         return mw_refuse(r, 116, apr_pstrcat(r->pool, group->way.name, "\n" "daemon processes are not started; the error log says why where Apache's start is", NULL));
@@ -149,9 +201,12 @@ int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group,
         .exchange = {.r = r, .sendfile = plan->sendfile},
         .error_override = plan->error_override,
         .write_timeout = apr_time_from_msec(group->response_timeout),
+        .group = group, .call = call, .intake = {.exchange = &x.exchange, .group = group}, .ops = mw_answer_ops,
     };
     mwd_report report;
-    call->ops = &mw_answer_ops;
+    x.ops.read = read_body;
+    x.ops.send_file = send_file;
+    call->ops = &x.ops;
     call->transport = &x.exchange;
     call->native_request = NULL;
     int outcome = mwd_run(way_to(group), call, &hooks, apr_time_as_msec(r->server->timeout), &report);
@@ -162,9 +217,14 @@ int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group,
     } else if (x.redirect) {
         return follow(r, x.redirect);
     }
-    if (x.exchange.timed_out)
-        mw_refuse(r, 120, apr_psprintf(r->pool, "%s\n%" APR_TIME_T_FMT, group->way.name, apr_time_sec(x.write_timeout ? x.write_timeout : r->server->timeout))); /* only tells: the connection is broken */
+    bool buffered = mw_outflow_surrender(x.outflow);
     int status = mw_end(&x.exchange, outcome);
+    if (buffered && x.socket && x.write_timeout != r->server->timeout) /* the MPM would wait as long as the server's Timeout */
+        mw_outflow_drain(x.outflow);
+    if (x.exchange.timed_out || (x.outflow && x.outflow->timed_out))
+        mw_refuse(r, 120, apr_psprintf(r->pool, "%s\n%" APR_TIME_T_FMT, group->way.name, apr_time_sec(x.write_timeout ? x.write_timeout : r->server->timeout))); /* only tells: the connection is broken */
+    if (x.outflow == &x.own)
+        mw_outflow_end(x.outflow);
     if (x.socket)
         apr_socket_timeout_set(x.socket, x.before);
     return status;

@@ -19,6 +19,7 @@ static long read_failed(mw_exchange *x, apr_status_t status, const char **reason
 {
     char text[256];
     x->body_status = ap_map_http_request_error(status, 0);
+    x->late = status; /* a body that has failed stays so */
     x->r->connection->keepalive = AP_CONN_CLOSE; /* what is left of the body must not become the next request */
     if (APR_STATUS_IS_EAGAIN(status))
         *reason = "the connection was terminated";
@@ -40,7 +41,7 @@ static long take(mw_exchange *x, char *buffer, size_t n, const char **reason)
     return n > 0 ? (long)length : 0;
 }
 
-static bool only_httpd_filters(request_rec *r)
+bool mw_body_can_be_polled(request_rec *r)
 {
     return r->input_filters && r->input_filters->frec == ap_http_input_filter_handle;
 }
@@ -79,7 +80,7 @@ static long read_body(void *transport, char *buffer, size_t n, int block, const 
         return 0;
     /* Without blocking the caller holds the GIL. Only httpd's own filters are known to keep to it; and httpd sends 100 Continue in a
      * blocking read only. */
-    if (!block && (r->expecting_100 || !only_httpd_filters(r)))
+    if (!block && (r->expecting_100 || !mw_body_can_be_polled(r)))
         return MW_READ_WOULD_BLOCK;
     if (x->late)
         return read_failed(x, x->late, reason);
@@ -90,7 +91,7 @@ static long read_body(void *transport, char *buffer, size_t n, int block, const 
         if (status != APR_SUCCESS)
             return read_failed(x, status, reason);
         long got = take(x, buffer, n, reason);
-        if (block && got > 0 && only_httpd_filters(r))
+        if (block && got > 0 && mw_body_can_be_polled(r))
             return got + gather(x, buffer + got, n - got, reason);
         if (got != 0 || n == 0 || x->body_ended)
             return got;

@@ -21,6 +21,7 @@ typedef struct journey {
     const mwd_hooks *hooks;
     mwd_report *report;
     int64_t timeout;             /* milliseconds */
+    double received;             /* when the request was, in seconds since the epoch, not counting how long its body took */
     mwd_scratch *scratch;
     mwd_claim claim;
     mwd_connection *connection;
@@ -55,7 +56,8 @@ static void build_request(journey *j)
     b->n = 0;
     mwd_grow(b, MWD_HEADER);
     mwd_add64(b, (uint64_t)(call->request_start * 1e6 + 0.5));
-    mwd_add64(b, (uint64_t)(j->report->queue_start * 1e6 + 0.5));
+    size_t at_queued = b->n;
+    mwd_add64(b, 0);
     mwd_add64(b, (uint64_t)call->content_length);
     mwd_add32(b, call->flags);
     size_t at_complete = b->n;
@@ -78,7 +80,10 @@ static void build_request(journey *j)
         const char *reason;
         unsigned char *window = mwd_grow(b, MWD_FIRST_WINDOW);
         got = window ? call->ops->read(call->transport, (char *)window, MWD_FIRST_WINDOW, 0, &reason) : 0;
-        complete = got == 0 || (got > 0 && got == call->content_length);
+        bool ended = got == 0;
+        if (!ended && got != MW_READ_FAILED && got != call->content_length && j->hooks && j->hooks->collect)
+            got = j->hooks->collect(call->transport, (char *)window, MWD_FIRST_WINDOW, got > 0 ? got : 0);
+        complete = ended || (got > 0 && got == call->content_length);
         if (window)
             b->n -= MWD_FIRST_WINDOW - (got > 0 ? got : 0); /* a failure is told when the application reads */
     }
@@ -86,6 +91,10 @@ static void build_request(journey *j)
     if (b->failed || !end)
         return;
     *end = '\0';
+    double now = mwd_clock();
+    j->received += now - j->report->queue_start;
+    j->report->queue_start = now;
+    mwd_put64(b->data + at_queued, (uint64_t)(now * 1e6 + 0.5));
     mwd_put32(b->data + at_complete, complete);
     mwd_put32(b->data + at_window, got > 0 ? got : 0);
     mwd_put_header(b->data, MWD_REQUEST, 0, b->n - MWD_HEADER);
@@ -209,6 +218,15 @@ static int send_request(journey *j)
 
 /* ---- The request's body, on demand ---- */
 
+static void flush(journey *j)
+{
+    const char *reason;
+    j->flush_wanted = false;
+    j->unflushed = 0;
+    if (!j->gone && !j->dropped)
+        j->gone = j->call->ops->write(j->call->transport, "", 0, 1, &reason) < 0;
+}
+
 static int answer_want(journey *j, uint32_t wanted)
 {
     mwd_scratch *s = j->scratch;
@@ -217,7 +235,12 @@ static int answer_want(journey *j, uint32_t wanted)
         return lost(j, 129, "out of memory");
     const char *reason = "";
     size_t n = wanted < MWD_BODY_BLOCK ? wanted : MWD_BODY_BLOCK;
-    long got = j->call->ops->read(j->call->transport, (char *)s->body, n, 1, &reason);
+    long got = j->flush_wanted && n > 0 ? j->call->ops->read(j->call->transport, (char *)s->body, n, 0, &reason) : MW_READ_WOULD_BLOCK;
+    if (got == MW_READ_WOULD_BLOCK) {
+        if (j->flush_wanted) /* the client may wait for that before it sends more */
+            flush(j);
+        got = j->call->ops->read(j->call->transport, (char *)s->body, n, 1, &reason);
+    }
     unsigned char header[MWD_HEADER + 2];
     struct iovec iov[2] = {{header, MWD_HEADER}, {s->body, 0}};
     if (got > 0 || (got == 0 && wanted == 0)) {
@@ -258,15 +281,6 @@ static int garbage(journey *j)
     return lost(j, j->started ? 119 : 147, "what it sends is not this module's protocol");
 }
 
-static void flush(journey *j)
-{
-    const char *reason;
-    j->flush_wanted = false;
-    j->unflushed = 0;
-    if (!j->gone && !j->dropped)
-        j->gone = j->call->ops->write(j->call->transport, "", 0, 1, &reason) < 0;
-}
-
 static void keep_descriptor(journey *j, struct msghdr *message)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
@@ -293,6 +307,14 @@ static int receive(journey *j)
         struct pollfd wait = {fd, POLLIN, 0};
         if (poll(&wait, 1, (int)j->group->flush_delay) <= 0)
             flush(j);
+    }
+    if (!j->gone && j->hooks && j->hooks->await) {
+        int ready = j->hooks->await(j->call->transport, fd, j->timeout);
+        if (ready == 0) {
+            errno = EAGAIN;
+            return broken(j, -1);
+        }
+        j->gone = ready < 0;
     }
     if (j->gone)
         return GO_ON;
@@ -539,7 +561,7 @@ static int travel(journey *j)
     enum { PAUSE = 20 /* ms */, MOST_ENDS = 3 /* a request that ends processes before it runs is not to end them all */ };
     const mwd_group *group = j->group;
     int64_t give_up = mwd_now() + group->connect_timeout;
-    mwd_wish wish = {.arrived = mwd_monotonic(), .received = j->call->request_start, .timeout = j->timeout};
+    mwd_wish wish = {.arrived = mwd_monotonic(), .received = j->received, .timeout = j->timeout};
     int ends = 0;
     for (;;) {
         j->report->connects++;
@@ -584,7 +606,7 @@ int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64
     journey j = {
         .group = group, .call = call, .hooks = hooks, .report = report,
         .timeout = group->socket_timeout ? group->socket_timeout : timeout,
-        .descriptor = -1,
+        .received = call->request_start, .descriptor = -1,
     };
     int outcome;
     if (!(j.scratch = mwd_pool_scratch(group->pool)))

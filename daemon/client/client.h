@@ -47,12 +47,17 @@ typedef struct mwd_report {
     double queue_start;    /* seconds since the epoch */
 } mwd_report;
 
-/* What a transport has to do in addition when the answer comes from a daemon process: both are called before anything of the answer is
- * handed to it. */
+/* What a transport has to do in addition when the answer comes from a daemon process. Each may be NULL. */
 typedef struct mwd_hooks {
     /* Looks at status and headers before they count. 0: go on; otherwise an HTTP status: the answer is dropped, and mwd_run() returns it.
-     * headers: NULL-terminated pairs of name and value. */
+     * headers: NULL-terminated pairs of name and value. Called before anything of the answer is handed to the transport. */
     int (*inspect)(void *transport, int status, const char *const *headers);
+    /* Called before a process is asked for when a body has not arrived as a whole: `got` bytes of it are in the window, which has room for
+     * `size`. May wait for more; returns how much is in the window. What else it keeps is what ops->read gives first. */
+    size_t (*collect)(void *transport, char *window, size_t size, size_t got);
+    /* Waits until the process has sent something, while the client takes what the transport has: returns 1 then, or at once if there is
+     * nothing for the client; 0 when so many milliseconds have passed (0: no limit); -1 when the client is gone. */
+    int (*await)(void *transport, int fd, int64_t milliseconds);
 } mwd_hooks;
 
 /* Runs one request in a process of the group, like mw_run(): the answer goes to call->ops, the result is one of its. On a failure of

@@ -121,7 +121,7 @@ static int inspect(void *transport, int status, const char *const *headers)
 
 ct_outcome ct_run(const mwd_group *group, ct_request *request, const char *const *pairs, int64_t length, int64_t timeout)
 {
-    static const mwd_hooks hooks = {inspect};
+    static const mwd_hooks hooks = {.inspect = inspect};
     mw_pair environ[64];
     size_t n = 0;
     for (; pairs[2 * n] && n < 64; n++)

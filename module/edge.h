@@ -334,6 +334,7 @@ typedef struct mw_spool {
     int memory, file;    /* descriptors, -1: not needed yet */
     int64_t memory_size, start, end;
     int64_t forgotten;   /* up to here the space was given back */
+    bool in_flight;      /* handed over for sendfile(): a hole would show in what was sent and not yet read */
     int error;           /* why nothing more can be put into it: an errno */
     const char *folder;  /* of the file */
     apr_pool_t *pool;
@@ -354,11 +355,14 @@ typedef struct mw_outflow {
     ap_filter_t *filter;
     bool stream;         /* of HTTP/2: the connection is shared, and has no socket here */
     int socket;          /* the client's */
+    int send_buffer;     /* of it; 0: not asked yet */
     bool open;           /* the spool can't be used any more */
     bool timed_out;      /* the client took nothing for `timeout` */
     mw_spool spool;
     int64_t limit;
     size_t piece;
+    size_t unsent;       /* bytes in memory that httpd's last filter got since it was empty */
+    bool blocked;        /* it holds what the client did not take */
     apr_interval_time_t timeout, patience;
     apr_time_t stalled;  /* since when the client takes nothing, 0: it does */
     int64_t allowance;   /* bytes in memory that a stream still takes */

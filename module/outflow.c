@@ -11,12 +11,16 @@
 #include <http_connection.h>
 #include <mod_core.h>
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 enum {
     PIECE = 56 << 10,          /* bytes in memory that httpd's last filter gets at a time */
+    SMALL = 4096,              /* bytes that it does not even try to send by itself: it waits for more */
     HANDED_OVER = 1 << 20,     /* of the spool at a time while the application runs: what was sent can be forgotten */
     PATIENCE = 20000,          /* microseconds of waiting in one answer before anything goes into a spool: a file costs more */
     STREAM_MEMORY = 32 << 10,  /* bytes in memory for a stream of HTTP/2, which nobody can ask how much it still holds: */
@@ -25,9 +29,10 @@ enum {
 
 /* ---- httpd's last filter ---- */
 
+/* The client has not taken everything: in the spool, or in httpd's last filter, something waits for it. */
 static bool held(const mw_outflow *o)
 {
-    return !o->stream && (o->r->connection->data_in_output_filters || o->spool.start < o->spool.end);
+    return o->spool.start < o->spool.end ? !o->stream : o->blocked;
 }
 
 bool mw_outflow_held(const mw_outflow *o)
@@ -35,10 +40,21 @@ bool mw_outflow_held(const mw_outflow *o)
     return o && held(o);
 }
 
-static apr_status_t pass(mw_outflow *o)
+/* It was given n bytes. What it still holds it could not send, unless that is too little to try. */
+static void note(mw_outflow *o, size_t n)
 {
-    apr_status_t status = APR_BRIGADE_EMPTY(o->out) ? APR_SUCCESS : ap_pass_brigade(o->filter->next, o->out);
+    bool holds = !o->stream && o->r->connection->data_in_output_filters;
+    o->unsent = holds ? o->unsent + n : 0;
+    o->blocked = holds && (o->blocked || o->unsent >= SMALL);
+}
+
+static apr_status_t pass(mw_outflow *o, size_t n)
+{
+    if (APR_BRIGADE_EMPTY(o->out))
+        return APR_SUCCESS;
+    apr_status_t status = ap_pass_brigade(o->filter->next, o->out);
     apr_brigade_cleanup(o->out);
+    note(o, n);
     return status;
 }
 
@@ -48,7 +64,9 @@ static apr_status_t push(mw_outflow *o)
     ap_filter_t *last = o->filter;
     while (last->next)
         last = last->next;
-    return last->frec->filter_func.out_func(last, NULL);
+    apr_status_t status = last->frec->filter_func.out_func(last, NULL);
+    note(o, SMALL);
+    return status;
 }
 
 static bool sendfile_works(const request_rec *r)
@@ -57,15 +75,17 @@ static bool sendfile_works(const request_rec *r)
     return core->enable_sendfile != ENABLE_SENDFILE_OFF;
 }
 
-/* Adds so much of the spool to what is passed next. The handles live until it was: who keeps a bucket longer has taken its handle. */
-static apr_status_t hand_over(mw_outflow *o, int64_t most)
+/* Adds so much of the spool to what is passed next. The handles live until it was: who keeps a bucket longer has taken its handle. With
+ * sendfile() the kernel, and a client on this machine, look at the file's own pages until they were read, so that no space of it can be
+ * given back: it is for the end of an answer. */
+static apr_status_t hand_over(mw_outflow *o, int64_t most, bool sendfile)
 {
-    return mw_spool_hand_over(&o->spool, o->out, most, sendfile_works(o->r), o->handles);
+    return mw_spool_hand_over(&o->spool, o->out, most, sendfile && sendfile_works(o->r), o->handles);
 }
 
 static apr_status_t pass_handed_over(mw_outflow *o)
 {
-    apr_status_t status = pass(o);
+    apr_status_t status = pass(o, SMALL);
     apr_pool_clear(o->handles);
     return status;
 }
@@ -113,9 +133,9 @@ static bool client_ready(mw_outflow *o)
 /* Gives the client what it takes. `ready`: it is known to take something. */
 static apr_status_t advance(mw_outflow *o, bool ready)
 {
-    const conn_rec *c = o->r->connection;
-    for (apr_status_t status = APR_SUCCESS; status == APR_SUCCESS;) {
-        if (c->data_in_output_filters) {
+    for (;;) {
+        apr_status_t status;
+        if (o->blocked) {
             if (!ready && !client_ready(o))
                 return overdue(o) ? give_up(o) : APR_SUCCESS;
             ready = false;
@@ -123,7 +143,7 @@ static apr_status_t advance(mw_outflow *o, bool ready)
             status = push(o);
         } else if (o->spool.start < o->spool.end) {
             mw_spool_used(&o->spool);
-            status = hand_over(o, HANDED_OVER);
+            status = hand_over(o, HANDED_OVER, false);
             if (status == APR_SUCCESS)
                 status = pass_handed_over(o);
         } else {
@@ -133,7 +153,6 @@ static apr_status_t advance(mw_outflow *o, bool ready)
         if (status != APR_SUCCESS)
             return status;
     }
-    return APR_SUCCESS;
 }
 
 /* Waits until the client has taken something, and gives it more. */
@@ -155,12 +174,25 @@ static bool in_memory(const apr_bucket *b)
     return !APR_BUCKET_IS_METADATA(b) && !APR_BUCKET_IS_FILE(b);
 }
 
+/* How much can be sent at once without waiting: what httpd's last filter does not try to, or as much as the socket certainly has room for. A
+ * block costs one more look at the socket then; in pieces it would cost more calls of writev(). */
+static size_t room_of(mw_outflow *o)
+{
+    socklen_t size = sizeof o->send_buffer;
+    int queued;
+    if (o->piece < PIECE || (!o->send_buffer && getsockopt(o->socket, SOL_SOCKET, SO_SNDBUF, &o->send_buffer, &size) != 0) ||
+        ioctl(o->socket, SIOCOUTQ, &queued) != 0)
+        return o->piece;
+    int64_t room = (o->send_buffer - (int64_t)queued * 2) * 2 / 3; /* the kernel counts its own structures */
+    return room > (int64_t)o->piece ? (size_t)room : o->piece;
+}
+
 /* Moves what httpd's last filter takes without waiting. */
 static apr_status_t pass_piece(mw_outflow *o, apr_bucket_brigade *bb)
 {
-    size_t n = 0;
-    bool flush = false;
-    while (!APR_BRIGADE_EMPTY(bb) && !flush && n < o->piece) {
+    size_t n = 0, most = o->piece;
+    bool flush = false, asked = false;
+    while (!APR_BRIGADE_EMPTY(bb) && !flush && n < most) {
         apr_bucket *b = APR_BRIGADE_FIRST(bb);
         if (APR_BUCKET_IS_FLUSH(b)) {
             flush = true;
@@ -171,8 +203,12 @@ static apr_status_t pass_piece(mw_outflow *o, apr_bucket_brigade *bb)
             const char *data;
             apr_size_t length = b->length;
             apr_status_t status = length == (apr_size_t)-1 ? apr_bucket_read(b, &data, &length, APR_BLOCK_READ) : APR_SUCCESS;
-            if (status == APR_SUCCESS && length > o->piece - n)
-                status = apr_bucket_split(b, length = o->piece - n);
+            if (length > most - n && !asked) {
+                asked = true;
+                most = room_of(o);
+            }
+            if (status == APR_SUCCESS && length > most - n)
+                status = apr_bucket_split(b, length = most - n);
             if (status != APR_SUCCESS)
                 return status;
             n += length;
@@ -180,7 +216,7 @@ static apr_status_t pass_piece(mw_outflow *o, apr_bucket_brigade *bb)
         APR_BUCKET_REMOVE(b);
         APR_BRIGADE_INSERT_TAIL(o->out, b);
     }
-    apr_status_t status = pass(o);
+    apr_status_t status = pass(o, n);
     return status == APR_SUCCESS && flush && o->r->connection->data_in_output_filters ? push(o) : status;
 }
 
@@ -189,7 +225,7 @@ static apr_status_t open_up(mw_outflow *o, apr_bucket_brigade *bb)
 {
     mw_refuse(o->r, 310, mw_spool_failure(&o->spool, o->r->pool, o->group)); /* only tells */
     o->open = true;
-    apr_status_t status = hand_over(o, INT64_MAX);
+    apr_status_t status = hand_over(o, INT64_MAX, false);
     if (status != APR_SUCCESS)
         return status;
     APR_BRIGADE_CONCAT(o->out, bb);
@@ -205,7 +241,7 @@ static apr_status_t hold(mw_outflow *o, apr_bucket_brigade *bb)
         return APR_SUCCESS;
     }
     if (!in_memory(b)) { /* everything in its order */
-        apr_status_t status = hand_over(o, INT64_MAX);
+        apr_status_t status = hand_over(o, INT64_MAX, false);
         APR_BUCKET_REMOVE(b);
         APR_BRIGADE_INSERT_TAIL(o->out, b);
         return status == APR_SUCCESS ? pass_handed_over(o) : status;
@@ -264,7 +300,7 @@ static apr_status_t fill_stream(mw_outflow *o, apr_bucket_brigade *bb)
             apr_bucket_split(b, put);
         if (put > 0)
             apr_bucket_delete(b);
-        status = put < n ? open_up(o, bb) : hand_over(o, INT64_MAX);
+        status = put < n ? open_up(o, bb) : hand_over(o, INT64_MAX, false);
         if (status != APR_SUCCESS || put < n)
             return status;
     }
@@ -340,7 +376,7 @@ mw_outflow *mw_outflow_begin(mw_outflow *o, request_rec *r, const mw_process_gro
         return f->ctx;
     *o = (mw_outflow){
         .r = r, .group = group, .filter = f, .stream = c->master, .socket = -1, .limit = group->buffer_size,
-        .piece = piece_of(c), .patience = PATIENCE, .allowance = STREAM_MEMORY, .refilled = r->request_time,
+        .piece = piece_of(c), .blocked = !c->master && c->data_in_output_filters, .patience = PATIENCE, .allowance = STREAM_MEMORY, .refilled = r->request_time,
     };
     apr_socket_t *socket = o->stream ? NULL : ap_get_conn_socket(c);
     if (!o->stream && (!socket || apr_os_sock_get(&o->socket, socket) != APR_SUCCESS))
@@ -405,7 +441,7 @@ bool mw_outflow_surrender(mw_outflow *o)
 {
     if (!o || o->spool.start == o->spool.end)
         return false;
-    if (hand_over(o, INT64_MAX) == APR_SUCCESS)
+    if (hand_over(o, INT64_MAX, true) == APR_SUCCESS)
         pass_handed_over(o);
     return true;
 }

@@ -122,6 +122,7 @@ apr_status_t mw_spool_hand_over(mw_spool *s, apr_bucket_brigade *to, int64_t mos
         apr_bucket *bucket = apr_brigade_insert_file(to, file, from.offset, from.n, pool);
         apr_bucket_file_enable_mmap(bucket, 0); /* a slow client's data would be this process' memory, and the file may be cut */
         s->start += from.n;
+        s->in_flight = s->in_flight || sendfile;
     }
     return APR_SUCCESS;
 }
@@ -140,7 +141,8 @@ void mw_spool_used(mw_spool *s)
         if (s->file >= 0 && s->end > s->memory_size)
             (void)!ftruncate(s->file, 0);
         s->start = s->end = s->forgotten = 0;
-    } else if (s->start - s->forgotten >= KEPT) {
+        s->in_flight = false; /* the pages stay as they are for who looks at them; they are this file's no more */
+    } else if (s->start - s->forgotten >= KEPT && !s->in_flight) {
         forget(s->memory, s->start < s->memory_size ? s->start : s->memory_size);
         forget(s->file, s->start - s->memory_size);
         s->forgotten = s->start;

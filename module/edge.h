@@ -386,10 +386,11 @@ void mw_outflow_end(mw_outflow *o);
 typedef struct mw_intake {
     mw_exchange *exchange;
     const mw_process_group *group;
+    const char *ahead;   /* received: n_ahead bytes here, then what is in the spool, then n_behind there */
+    size_t n_ahead;
     mw_spool spool;
-    bool waiting;        /* something was received that is to be read before the client's next bytes */
-    const char *rest;    /* behind the spool */
-    size_t n_rest;
+    const char *behind;
+    size_t n_behind;
 } mw_intake;
 /* `got` bytes of a body of that length are in the window of so many. Receives more if the client is slow; returns how much is in
  * the window then. */

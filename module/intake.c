@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum {
-    AT_ONCE = 20000,    /* microseconds in which the first window of a body has to be there for its client to be fast */
+    AT_ONCE = 20000,    /* microseconds in which the first window of a body, and as much behind it, is there if its client is fast: that is more */
+    AHEAD = 64 << 10,   /* than can have come before anybody read */
     BLOCK = 64 << 10,
 };
 
@@ -19,48 +20,61 @@ static bool wanted(const mw_intake *in, int64_t length)
     return length > 0 && length <= in->group->request_buffer && !in->exchange->r->expecting_100;
 }
 
-/* Waits for the window, or for a smaller body, as long as a fast client needs. Returns how much of it is there; *slow: the time is over. */
-static size_t try_fast(mw_intake *in, char *window, size_t size, size_t got, bool *slow)
+/* The client's socket if reading without waiting is possible, otherwise -1. */
+static int socket_of(request_rec *r)
 {
-    request_rec *r = in->exchange->r;
-    apr_socket_t *socket = r->connection->master || !mw_body_can_be_polled(r) ? NULL : ap_get_conn_socket(r->connection);
     apr_os_sock_t fd;
-    *slow = true;
-    if (!socket || apr_os_sock_get(&fd, socket) != APR_SUCCESS)
-        return got;
-    for (apr_time_t end = apr_time_now() + AT_ONCE; got < size;) {
-        apr_interval_time_t left = end - apr_time_now();
-        struct pollfd client = {fd, POLLIN, 0};
-        if (left <= 0 || poll(&client, 1, (int)apr_time_as_msec(left) + 1) <= 0)
-            return got;
-        const char *reason;
-        long n = mw_answer_ops.read(in->exchange, window + got, size - got, 0, &reason);
-        if (n == 0 || n == MW_READ_FAILED) { /* it is told again when the application reads */
-            *slow = false;
-            return got;
-        }
-        got += n > 0 ? n : 0;
-    }
-    *slow = false;
-    return got;
+    apr_socket_t *socket = r->connection->master || !mw_body_can_be_polled(r) ? NULL : ap_get_conn_socket(r->connection);
+    return socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
 }
 
-/* Receives the rest of the body, however long that takes. */
+typedef enum state { FULL, SLOW, OVER } state; /* what was wanted is there; not in time; there is no more */
+
+/* Reads until the buffer is full, as long as a fast client needs. */
+static state read_fast(mw_intake *in, int fd, apr_time_t end, char *buffer, size_t size, size_t *got)
+{
+    while (*got < size) {
+        const char *reason;
+        long n = mw_answer_ops.read(in->exchange, buffer + *got, size - *got, 0, &reason);
+        if (n == 0 || n == MW_READ_FAILED)
+            return OVER; /* a failure is told again when the application reads */
+        apr_interval_time_t left = end - apr_time_now();
+        struct pollfd client = {fd, POLLIN, 0};
+        if (n == MW_READ_WOULD_BLOCK && (left <= 0 || poll(&client, 1, (int)apr_time_as_msec(left) + 1) <= 0))
+            return SLOW;
+        *got += n > 0 ? n : 0;
+    }
+    return FULL;
+}
+
+/* The same, however long it takes. */
+static state read_slowly(mw_intake *in, char *buffer, size_t size, size_t *got)
+{
+    while (*got < size) {
+        const char *reason;
+        long n = mw_answer_ops.read(in->exchange, buffer + *got, size - *got, 1, &reason);
+        if (n <= 0)
+            return OVER;
+        *got += n;
+    }
+    return FULL;
+}
+
+/* Receives the rest of the body. */
 static void receive(mw_intake *in, int64_t left)
 {
-    const char *reason;
     char *block = apr_palloc(in->exchange->r->pool, BLOCK);
     mw_spool_init(&in->spool, in->group, in->exchange->r->pool);
-    in->waiting = true;
     while (left > 0) {
+        const char *reason;
         long n = mw_answer_ops.read(in->exchange, block, left < BLOCK ? (size_t)left : BLOCK, 1, &reason);
         if (n <= 0)
             return;
         size_t put = mw_spool_put(&in->spool, block, n);
         left -= n;
         if (put < (size_t)n) { /* the rest comes on demand, behind these bytes */
-            in->rest = block + put;
-            in->n_rest = n - put;
+            in->behind = block + put;
+            in->n_behind = n - put;
             mw_refuse(in->exchange->r, 311, mw_spool_failure(&in->spool, in->exchange->r->pool, in->group)); /* only tells */
             return;
         }
@@ -69,41 +83,47 @@ static void receive(mw_intake *in, int64_t left)
 
 size_t mw_intake_collect(mw_intake *in, int64_t length, char *window, size_t size, size_t got)
 {
-    bool slow;
     if (!wanted(in, length))
         return got;
+    int fd = socket_of(in->exchange->r);
+    apr_time_t end = apr_time_now() + AT_ONCE;
     if (length < (int64_t)size)
         size = length;
-    got = try_fast(in, window, size, got, &slow);
-    if (!slow)
+    state state = fd >= 0 ? read_fast(in, fd, end, window, size, &got) : SLOW;
+    if (state == SLOW)
+        state = read_slowly(in, window, size, &got);
+    bool fast = apr_time_now() <= end;
+    if (state == OVER || length == (int64_t)size)
         return got;
-    while (got < size) {
-        const char *reason;
-        long n = mw_answer_ops.read(in->exchange, window + got, size - got, 1, &reason);
-        if (n <= 0)
-            return got;
-        got += n;
-    }
-    if (length > (int64_t)size)
-        receive(in, length - size);
+    size_t n = length - size < AHEAD ? (size_t)(length - size) : AHEAD;
+    char *ahead = apr_palloc(in->exchange->r->pool, n);
+    in->ahead = ahead;
+    state = fast && fd >= 0 ? read_fast(in, fd, end, ahead, n, &in->n_ahead) : SLOW;
+    if (state == SLOW)
+        state = read_slowly(in, ahead, n, &in->n_ahead);
+    if (state == FULL && apr_time_now() > end)
+        receive(in, length - size - n);
     return got;
+}
+
+static size_t take(const char **from, size_t *left, char *buffer, size_t n)
+{
+    if (n > *left)
+        n = *left;
+    memcpy(buffer, *from, n);
+    *from += n;
+    *left -= n;
+    return n;
 }
 
 long mw_intake_read(mw_intake *in, char *buffer, size_t n)
 {
-    if (!in->waiting || n == 0)
-        return 0;
-    size_t got = mw_spool_get(&in->spool, buffer, n);
-    if (got == 0 && in->spool.start < in->spool.end)
-        return MW_READ_FAILED;
-    if (got == 0 && in->n_rest > 0) {
-        got = n < in->n_rest ? n : in->n_rest;
-        memcpy(buffer, in->rest, got);
-        in->rest += got;
-        in->n_rest -= got;
-    }
-    in->waiting = got > 0;
-    if (got == 0)
+    if (in->n_ahead > 0)
+        return take(&in->ahead, &in->n_ahead, buffer, n);
+    if (in->spool.start < in->spool.end && n > 0) {
+        size_t got = mw_spool_get(&in->spool, buffer, n);
         mw_spool_used(&in->spool);
-    return got;
+        return got > 0 ? (long)got : MW_READ_FAILED;
+    }
+    return in->n_behind > 0 ? (long)take(&in->behind, &in->n_behind, buffer, n) : 0;
 }

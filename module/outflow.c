@@ -80,13 +80,16 @@ static bool sendfile_works(const request_rec *r)
  * given back: it is for the end of an answer. */
 static apr_status_t hand_over(mw_outflow *o, int64_t most, bool sendfile)
 {
+    if (!o->handles)
+        apr_pool_create(&o->handles, o->r->pool);
     return mw_spool_hand_over(&o->spool, o->out, most, sendfile && sendfile_works(o->r), o->handles);
 }
 
 static apr_status_t pass_handed_over(mw_outflow *o)
 {
     apr_status_t status = pass(o, SMALL);
-    apr_pool_clear(o->handles);
+    if (o->handles)
+        apr_pool_clear(o->handles);
     return status;
 }
 
@@ -385,7 +388,6 @@ mw_outflow *mw_outflow_begin(mw_outflow *o, request_rec *r, const mw_process_gro
         apr_socket_timeout_get(socket, &o->timeout);
     mw_spool_init(&o->spool, group, lasting_pool(r));
     o->out = apr_brigade_create(r->pool, c->bucket_alloc);
-    apr_pool_create(&o->handles, r->pool);
     f->ctx = o;
     return o;
 }
@@ -452,5 +454,6 @@ void mw_outflow_end(mw_outflow *o)
         return;
     mw_outflow_surrender(o);
     o->filter->ctx = NULL;
-    apr_pool_destroy(o->handles);
+    if (o->handles)
+        apr_pool_destroy(o->handles);
 }

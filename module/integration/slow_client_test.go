@@ -550,3 +550,75 @@ func TestPipelinedAnswersKeepTheirOrder(t *testing.T) {
 		}
 	}
 }
+
+// A client that was slow can tell as well as any other that an answer is not whole.
+func TestACutAnswerLooksCutToASlowClient(t *testing.T) {
+	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Worker} {
+		t.Run(string(mpm), func(t *testing.T) {
+			config := slowConfig(setting{mpm, slowThreads}, "")
+			config.Files["slow.wsgi"] = `
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    yield bytes(range(256)) * 256 * 16
+    raise ValueError("after a megabyte")
+`
+			s := apachetest.Start(t, config)
+			conn, err := narrow(s.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			reader, err := readSlowly(conn, "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.WaitLog(t, "after a megabyte")
+			if err := reader.take(1 << 20); err != nil {
+				t.Fatal(err)
+			}
+			if rest, err := io.ReadAll(reader.body); err != io.ErrUnexpectedEOF || len(rest) > 0 {
+				t.Errorf("%d more bytes, %v", len(rest), err)
+			}
+		})
+	}
+}
+
+// Answers within answers: what is around an included one keeps its order, and its process is as free.
+func TestASlowClientOfAnAnswerThatIncludesOthers(t *testing.T) {
+	config := slowConfig(setting{apachetest.Event, slowThreads}, "<Location /outer>\nOptions +Includes\nSetOutputFilter INCLUDES\n</Location>\n")
+	config.Modules = []string{"include", "filter"}
+	config.Files["slow.wsgi"] = `
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])
+    if environ["PATH_INFO"].startswith("/inner"):
+        return [b"i" * 400000]
+    if environ["PATH_INFO"] == "/fast":
+        return [b"fast"]
+    return [b"a" * 400000 + b"<!--#include virtual='/inner/1' -->" + b"b" * 400000 + b"<!--#include virtual='/inner/2' -->" + b"c" * 400000]
+`
+	s := apachetest.Start(t, config)
+	conn, err := narrow(s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	reader, err := readSlowly(conn, "/outer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		expectBody(t, s, "/fast", "fast")
+	}
+	response, err := http.ReadResponse(bufio.NewReader(reader.conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(response.Body)
+	want := ""
+	for _, part := range []string{"a", "i", "b", "i", "c"} {
+		want += strings.Repeat(part, 400000)
+	}
+	if err != nil || string(text) != want {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+}

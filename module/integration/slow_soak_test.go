@@ -1,0 +1,185 @@
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"modwsgi/module/apachetest"
+)
+
+// 200 slow clients against 4 threads, with our module and with the classic one.
+
+// A slowOutcome is what fast requests saw of slow clients.
+type slowOutcome struct {
+	quiet, busy time.Duration // their p99 without slow clients and beside them
+	answered    int           // beside them
+	unanswered  int           // within fastPatience
+}
+
+const fastPatience = 10 * time.Second
+
+func (o slowOutcome) String() string {
+	return fmt.Sprintf("p99 %v quiet, %v beside them; %d requests answered, %d not within %v", o.quiet.Round(10*time.Microsecond),
+		o.busy.Round(10*time.Microsecond), o.answered, o.unanswered, fastPatience)
+}
+
+// slowLoads are what 200 slow clients do; `make soak` measures each.
+var slowLoads = []struct {
+	name string
+	mpm  apachetest.MPM
+	run  func(t *testing.T, s *apachetest.Server, clients int, stop <-chan struct{}) (ready func() bool)
+}{
+	{"200 clients read 1 MB at 10 KB/s", apachetest.Event, slowDownloads},
+	{"200 clients read 1 MB at 10 KB/s", apachetest.Worker, slowDownloads},
+	{"200 clients send 1 MB at 10 KB/s", apachetest.Event, slowUploads},
+}
+
+func TestSoakSlowClients(t *testing.T) {
+	if os.Getenv("MODWSGI_SOAK") == "" {
+		t.Log("the long run is for `make soak`; TestSlowClientsHoldNoPythonThread and TestSlowUploadsHoldNoPythonThread do the same with fewer clients")
+		return
+	}
+	for _, load := range slowLoads {
+		for _, module := range []apachetest.Module{apachetest.Ours(), apachetest.Classic()} {
+			t.Run(load.name+"/"+string(load.mpm)+"/"+module.Name, func(t *testing.T) {
+				outcome := measureSlowClients(t, module, load.mpm, 200, 20*time.Second, load.run)
+				t.Logf("%s (%s), 4 threads, %s: %s", load.name, load.mpm, module.Name, outcome)
+				if module.Name == "ours" && (outcome.unanswered > 0 || outcome.busy > max(2*outcome.quiet, 20*time.Millisecond)) {
+					t.Error("slow clients are in the way of fast ones")
+				}
+			})
+		}
+	}
+}
+
+// measureSlowClients compares fast requests without slow clients and beside them.
+func measureSlowClients(t *testing.T, module apachetest.Module, mpm apachetest.MPM, clients int, length time.Duration,
+	run func(*testing.T, *apachetest.Server, int, <-chan struct{}) func() bool) slowOutcome {
+	t.Helper()
+	config := slowConfig(setting{mpm, slowThreads}, "")
+	config.Module, config.OneChild = module, false
+	config.Tuning = "StartServers 2\nServerLimit 16\nThreadsPerChild 25\nThreadLimit 25\nMaxRequestWorkers 400\nMinSpareThreads 25\nMaxSpareThreads 400\n"
+	s := apachetest.Start(t, config)
+	fastRequests(s, time.Second)
+	quiet, _ := fastRequests(s, length/4)
+	stop := make(chan struct{})
+	ready := run(t, s, clients, stop)
+	defer func() {
+		close(stop)
+		for !ready() {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	busy, unanswered := fastRequests(s, length)
+	outcome := slowOutcome{answered: len(busy), unanswered: unanswered}
+	if len(quiet) > 0 {
+		outcome.quiet = p99(quiet)
+	}
+	if busy = append(busy, slices.Repeat([]time.Duration{fastPatience}, unanswered)...); len(busy) > 0 {
+		outcome.busy = p99(busy)
+	}
+	return outcome
+}
+
+// fastRequests sends requests over three connections, and returns how long those took that were answered, and how many were not.
+func fastRequests(s *apachetest.Server, length time.Duration) (took []time.Duration, unanswered int) {
+	client := &http.Client{Timeout: fastPatience, Transport: &http.Transport{MaxIdleConnsPerHost: 3}}
+	defer client.CloseIdleConnections()
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	end := time.Now().Add(length)
+	for range 3 {
+		group.Go(func() {
+			for time.Now().Before(end) {
+				began := time.Now()
+				err := fetchWhole(client, s.URL("/fast"))
+				mu.Lock()
+				if err == nil {
+					took = append(took, time.Since(began))
+				} else {
+					unanswered++
+				}
+				mu.Unlock()
+				time.Sleep(2 * time.Millisecond) // a rate that the server is far from
+			}
+		})
+	}
+	group.Wait()
+	slices.Sort(took)
+	return took, unanswered
+}
+
+// slowDownloads keeps so many clients reading until it is told to stop. The function returned says whether all have.
+func slowDownloads(t *testing.T, s *apachetest.Server, clients int, stop <-chan struct{}) func() bool {
+	return each(clients, stop, func() bool {
+		conn, err := narrow(s.Addr())
+		if err != nil {
+			t.Error(err)
+			return false
+		}
+		defer conn.Close()
+		reader, err := readSlowly(conn, "/blocks?1")
+		for err == nil && reader.read < 1<<20 && aTenthOfASecond(stop) {
+			err = reader.take(min(1000, 1<<20-reader.read))
+		}
+		return !over(stop)
+	})
+}
+
+func slowUploads(t *testing.T, s *apachetest.Server, clients int, stop <-chan struct{}) func() bool {
+	return each(clients, stop, func() bool {
+		conn, err := narrow(s.Addr())
+		if err != nil {
+			t.Error(err)
+			return false
+		}
+		defer conn.Close()
+		_, err = fmt.Fprintf(conn, "POST /digest HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", 1<<20)
+		for sent := 0; err == nil && sent < 1<<20 && aTenthOfASecond(stop); sent += 1024 {
+			_, err = conn.Write([]byte(strings.Repeat("x", 1024)))
+		}
+		return !over(stop)
+	})
+}
+
+// each has so many do something again and again until it returns false.
+func each(n int, stop <-chan struct{}, do func() bool) (ready func() bool) {
+	done := make(chan struct{})
+	var group sync.WaitGroup
+	for range n {
+		group.Go(func() {
+			for do() && !over(stop) {
+			}
+		})
+	}
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	return func() bool { return over(done) }
+}
+
+func over(stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// aTenthOfASecond makes a client one of 10 KB/s.
+func aTenthOfASecond(stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return false
+	case <-time.After(100 * time.Millisecond):
+		return true
+	}
+}

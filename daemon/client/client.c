@@ -3,6 +3,7 @@
 #include "fate.h"
 #include "pool.h"
 #include "queue.h"
+#include "request.h"
 #include "../seats.h"
 
 #include <errno.h>
@@ -44,60 +45,6 @@ static int lost(journey *j, int code, const char *detail)
     j->report->code = code;
     snprintf(j->report->detail, sizeof j->report->detail, "%s", detail);
     return LOST;
-}
-
-/* ---- The request ---- */
-
-static void build_request(journey *j)
-{
-    const mw_call *call = j->call;
-    mwd_buffer *b = &j->scratch->request;
-    bool complete = call->content_length == 0;
-    b->n = 0;
-    mwd_grow(b, MWD_HEADER);
-    mwd_add64(b, (uint64_t)(call->request_start * 1e6 + 0.5));
-    size_t at_queued = b->n;
-    mwd_add64(b, 0);
-    mwd_add64(b, (uint64_t)call->content_length);
-    mwd_add32(b, call->flags);
-    size_t at_complete = b->n;
-    mwd_add32(b, complete);
-    mwd_add64(b, 0); /* connects and restarts: send_request() */
-    mwd_add32(b, call->ops->log_level(call->transport));
-    mwd_add_string(b, call->application_group);
-    mwd_add_string(b, call->script);
-    mwd_add_string(b, call->callable);
-    mwd_add_string(b, call->resource);
-    mwd_add32(b, call->n_environ);
-    for (size_t i = 0; i < call->n_environ; i++) {
-        mwd_add_string(b, call->environ[i].key);
-        mwd_add_string(b, call->environ[i].value);
-    }
-    size_t at_window = b->n;
-    mwd_add32(b, 0);
-    long got = 0;
-    if (!complete) {
-        const char *reason;
-        unsigned char *window = mwd_grow(b, MWD_FIRST_WINDOW);
-        got = window ? call->ops->read(call->transport, (char *)window, MWD_FIRST_WINDOW, 0, &reason) : 0;
-        bool ended = got == 0;
-        if (!ended && got != MW_READ_FAILED && got != call->content_length && j->hooks && j->hooks->collect)
-            got = j->hooks->collect(call->transport, (char *)window, MWD_FIRST_WINDOW, got > 0 ? got : 0);
-        complete = ended || (got > 0 && got == call->content_length);
-        if (window)
-            b->n -= MWD_FIRST_WINDOW - (got > 0 ? got : 0); /* a failure is told when the application reads */
-    }
-    unsigned char *end = mwd_grow(b, 1);
-    if (b->failed || !end)
-        return;
-    *end = '\0';
-    double now = mwd_clock();
-    j->received += now - j->report->queue_start;
-    j->report->queue_start = now;
-    mwd_put64(b->data + at_queued, (uint64_t)(now * 1e6 + 0.5));
-    mwd_put32(b->data + at_complete, complete);
-    mwd_put32(b->data + at_window, got > 0 ? got : 0);
-    mwd_put_header(b->data, MWD_REQUEST, 0, b->n - MWD_HEADER);
 }
 
 /* ---- The connection ---- */
@@ -602,7 +549,7 @@ static int travel(journey *j)
 
 int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64_t timeout, mwd_report *report)
 {
-    *report = (mwd_report){.queue_start = mwd_clock()};
+    *report = (mwd_report){0};
     journey j = {
         .group = group, .call = call, .hooks = hooks, .report = report,
         .timeout = group->socket_timeout ? group->socket_timeout : timeout,
@@ -611,7 +558,7 @@ int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64
     int outcome;
     if (!(j.scratch = mwd_pool_scratch(group->pool)))
         outcome = lost(&j, 121, "out of memory");
-    else if (build_request(&j), j.scratch->request.failed)
+    else if (!mwd_build_request(&j.scratch->request, call, hooks, report, &j.received))
         outcome = lost(&j, 121, "out of memory");
     else if (j.scratch->request.n > MWD_MAX_REQUEST)
         outcome = lost(&j, 80, "its environment is larger than 16 MiB");

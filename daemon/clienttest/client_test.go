@@ -28,7 +28,7 @@ func hello(c *peer, _ *daemon.Request) bool {
 }
 
 func plain() Request {
-	return Request{FailWriteAfter: -1, Environ: []string{"REQUEST_METHOD", "GET"}, Timeout: 5 * time.Second}
+	return Request{FailWriteAfter: -1, Await: 1, Environ: []string{"REQUEST_METHOD", "GET"}, Timeout: 5 * time.Second}
 }
 
 func TestAnAnswerReachesTheTransport(t *testing.T) {

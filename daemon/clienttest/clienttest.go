@@ -90,7 +90,9 @@ type Request struct {
 	ContentLength  int64
 	Environ        []string // keys and values in turn
 	FailRead       bool
-	FailWriteAfter int // bytes; negative: never
+	FailWriteAfter int           // bytes; negative: never
+	Collect        time.Duration // in which the body is completed before a process is asked for
+	Await          int           // what waiting for the process answers once something was written: 1, 0 (the time is up) or -1 (the client is gone)
 	DropWith       int
 	Timeout        time.Duration // the server's
 }
@@ -119,6 +121,7 @@ func (g *Group) Run(r Request) Result {
 	defer C.ct_free(c)
 	c.body, c.n_body, c.at_once = (*C.char)(body), C.size_t(len(r.Body)), C.size_t(r.AtOnce)
 	c.fail_write_after, c.drop_with = C.int(r.FailWriteAfter), C.int(r.DropWith)
+	c.collect, c.await = C.int(r.Collect.Milliseconds()), C.int(r.Await)
 	if r.FailRead {
 		c.fail_read = 1
 	}

@@ -1,5 +1,6 @@
 #include "transport.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,9 +120,32 @@ static int inspect(void *transport, int status, const char *const *headers)
     return ((ct_request *)transport)->drop_with;
 }
 
+static size_t collect(void *transport, char *window, size_t size, size_t got)
+{
+    ct_request *r = transport;
+    if (r->collect == 0)
+        return got;
+    usleep(r->collect * 1000);
+    size_t n = r->n_body < size - got ? r->n_body : size - got;
+    memcpy(window + got, r->body, n);
+    r->body += n;
+    r->n_body -= n;
+    return got + n;
+}
+
+static int await(void *transport, int fd, int64_t milliseconds)
+{
+    ct_request *r = transport;
+    struct pollfd process = {fd, POLLIN, 0};
+    if (r->answer.n == 0)
+        return 1;
+    poll(&process, 1, (int)milliseconds);
+    return r->await;
+}
+
 ct_outcome ct_run(const mwd_group *group, ct_request *request, const char *const *pairs, int64_t length, int64_t timeout)
 {
-    static const mwd_hooks hooks = {.inspect = inspect};
+    static const mwd_hooks hooks = {.inspect = inspect, .collect = collect, .await = await};
     mw_pair environ[64];
     size_t n = 0;
     for (; pairs[2 * n] && n < 64; n++)

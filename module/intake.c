@@ -14,10 +14,17 @@ enum {
     BLOCK = 64 << 10,
 };
 
+/* No filter changes the body, whose length is then what its client has announced. */
+static bool unchanged(request_rec *r)
+{
+    return mw_body_can_be_polled(r) || (r->connection->master && r->input_filters && r->input_filters->frec->ftype >= AP_FTYPE_PROTOCOL);
+}
+
 /* A client that waits to be asked is asked by the application only. */
 static bool wanted(const mw_intake *in, int64_t length)
 {
-    return length > 0 && length <= in->group->request_buffer && !in->exchange->r->expecting_100;
+    request_rec *r = in->exchange->r;
+    return length > 0 && length <= in->group->request_buffer && !r->expecting_100 && unchanged(r);
 }
 
 /* The client's socket if reading without waiting is possible, otherwise -1. */

@@ -513,6 +513,27 @@ func TestASlowClientThatGoesAwayStopsItsApplication(t *testing.T) {
 	}
 }
 
+// The limit of one write to the client holds for what is sent after the application is done, too.
+func TestASlowClientIsGivenUpAfterItsApplication(t *testing.T) {
+	for _, mpm := range []apachetest.MPM{apachetest.Event, apachetest.Prefork} {
+		t.Run(string(mpm), func(t *testing.T) {
+			s := apachetest.Start(t, slowConfig(setting{mpm, slowThreads + " response-socket-timeout=1"}, "Timeout 300\n"))
+			conn, err := narrow(s.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := readSlowly(conn, "/length?3"); err != nil {
+				t.Fatal(err)
+			}
+			s.WaitLog(t, `WSGI0120: .*response-socket-timeout=1`)
+			if _, finished := counts(t, s); finished != 1 {
+				t.Error("the application was not done")
+			}
+		})
+	}
+}
+
 // A client that sends one byte and waits for the answer to it, while it has yet to take others.
 func TestReadingAndWritingInTurn(t *testing.T) {
 	s := apachetest.Start(t, slowConfig(setting{apachetest.Event, slowThreads}, ""))

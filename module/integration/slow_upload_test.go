@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -215,4 +216,23 @@ func TestSlowUploadsOverHTTP2(t *testing.T) {
 	if got := <-answer; got != hex.EncodeToString(sum[:]) {
 		t.Errorf("the application got %s", got)
 	}
+}
+
+// A filter may make more of a body than its client has announced.
+func TestASlowUploadThatAFilterUnpacks(t *testing.T) {
+	config := slowConfig(setting{apachetest.Event, slowThreads}, "SetInputFilter DEFLATE\n")
+	config.Modules = []string{"deflate", "filter"}
+	s := apachetest.Start(t, config)
+	body := bytes.Repeat(pattern(), 4)
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(body); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(body)
+	conn := s.Dial(t)
+	conn.Send(fmt.Sprintf("POST /digest HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\nContent-Encoding: gzip\r\n\r\n", packed.Len()))
+	u := &slowUpload{conn, packed.Bytes(), hex.EncodeToString(sum[:])}
+	u.trickle(1500)
+	u.finish(t)
 }

@@ -386,7 +386,9 @@ void mw_outflow_end(mw_outflow *o);
 typedef struct mw_intake {
     mw_exchange *exchange;
     const mw_process_group *group;
-    const char *ahead;   /* received: n_ahead bytes here, then what is in the spool, then n_behind there */
+    const char *early;   /* received: n_early bytes here if it was before the window was there, */
+    size_t n_early;
+    const char *ahead;   /* then n_ahead bytes here, then what is in the spool, then n_behind there */
     size_t n_ahead;
     mw_spool spool;
     const char *behind;
@@ -395,6 +397,8 @@ typedef struct mw_intake {
 /* `got` bytes of a body of that length are in the window of so many. Receives more if the client is slow; returns how much is in
  * the window then. */
 size_t mw_intake_collect(mw_intake *in, int64_t length, char *window, size_t size, size_t got);
+/* The same before there is a window: reading gives what was received. */
+void mw_intake_collect_early(mw_intake *in, int64_t length);
 long mw_intake_read(mw_intake *in, char *buffer, size_t n); /* what was received, 0: nothing more, or MW_READ_FAILED */
 
 /* ---- Apache's scoreboard (scoreboard.c), for mod_wsgi.server_metrics(). Times are microseconds since the epoch ---- */

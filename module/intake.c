@@ -12,6 +12,7 @@ enum {
     AT_ONCE = 20000,    /* microseconds in which the first window of a body, and as much behind it, is there if its client is fast: that is more */
     AHEAD = 64 << 10,   /* than can have come before anybody read */
     BLOCK = 64 << 10,
+    WINDOW = 64 << 10,
 };
 
 /* No filter changes the body, whose length is then what its client has announced. */
@@ -24,7 +25,7 @@ static bool unchanged(request_rec *r)
 static bool wanted(const mw_intake *in, int64_t length)
 {
     request_rec *r = in->exchange->r;
-    return length > 0 && length <= in->group->request_buffer && !r->expecting_100 && unchanged(r);
+    return !in->early && length > 0 && length <= in->group->request_buffer && !r->expecting_100 && unchanged(r);
 }
 
 /* The client's socket if reading without waiting is possible, otherwise -1. */
@@ -113,6 +114,15 @@ size_t mw_intake_collect(mw_intake *in, int64_t length, char *window, size_t siz
     return got;
 }
 
+void mw_intake_collect_early(mw_intake *in, int64_t length)
+{
+    if (!wanted(in, length))
+        return;
+    char *window = apr_palloc(in->exchange->r->pool, WINDOW);
+    in->n_early = mw_intake_collect(in, length, window, WINDOW, 0);
+    in->early = window;
+}
+
 static size_t take(const char **from, size_t *left, char *buffer, size_t n)
 {
     if (n > *left)
@@ -125,6 +135,8 @@ static size_t take(const char **from, size_t *left, char *buffer, size_t n)
 
 long mw_intake_read(mw_intake *in, char *buffer, size_t n)
 {
+    if (in->n_early > 0)
+        return take(&in->early, &in->n_early, buffer, n);
     if (in->n_ahead > 0)
         return take(&in->ahead, &in->n_ahead, buffer, n);
     if (in->spool.start < in->spool.end && n > 0) {

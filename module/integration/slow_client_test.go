@@ -24,8 +24,8 @@ import (
 
 // Clients that are slower than the applications of a process group, and what they take from others: nothing.
 
-// slowScript answers with megabytes of the pattern in blocks, and knows how many answers have begun and are over.
-const slowScript = `
+// slowClientScript answers with megabytes of the pattern in blocks, and knows how many answers have begun and are over.
+const slowClientScript = `
 import hashlib
 
 started = finished = 0
@@ -81,7 +81,7 @@ WSGIScriptAlias / {{.Root}}/slow.wsgi
 `
 
 func slowConfig(in setting, conf string) apachetest.Config {
-	config := in.of(apachetest.Config{Conf: slowConf + conf, Files: map[string]string{"slow.wsgi": slowScript}, OneChild: true})
+	config := in.of(apachetest.Config{Conf: slowConf + conf, Files: map[string]string{"slow.wsgi": slowClientScript}, OneChild: true})
 	switch in.mpm {
 	case apachetest.Event: // which takes three times as many connections as it has threads
 		config.Tuning = threadedTuning

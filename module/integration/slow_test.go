@@ -147,6 +147,9 @@ def application(environ, start_response):
 func TestSlowRequestsAreReportedWhileAnotherClientDoesNotRead(t *testing.T) {
 	inSettings(t, both([]apachetest.MPM{apachetest.Event}, manyThreads), func(t *testing.T, in setting) {
 		t.Parallel()
+		if in.options != "" {
+			in.options += " buffer-size=0" // the application waits for its client
+		}
 		s := apachetest.Start(t, in.of(apachetest.Config{OneChild: true, Conf: slowHosts + "WSGISlowRequests 0.3\n", Files: map[string]string{"slow.wsgi": floodScript}}))
 		connection := s.Dial(t)
 		connection.Send("GET /flood HTTP/1.1\r\nHost: two.test\r\n\r\n")

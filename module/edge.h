@@ -355,12 +355,12 @@ typedef struct mw_outflow {
     ap_filter_t *filter;
     bool stream;         /* of HTTP/2: the connection is shared, and has no socket here */
     int socket;          /* the client's */
-    int send_buffer;     /* of it; 0: not asked yet */
     bool open;           /* the spool can't be used any more */
     bool timed_out;      /* the client took nothing for `timeout` */
     mw_spool spool;
     int64_t limit;
     size_t piece;
+    size_t room;         /* bytes that the socket takes at once for certain */
     size_t unsent;       /* bytes in memory that httpd's last filter got since it was empty */
     bool blocked;        /* it holds what the client did not take */
     apr_interval_time_t timeout, patience;

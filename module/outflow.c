@@ -45,6 +45,7 @@ static void note(mw_outflow *o, size_t n)
 {
     bool holds = !o->stream && o->r->connection->data_in_output_filters;
     o->unsent = holds ? o->unsent + n : 0;
+    o->room -= n < o->room ? n : o->room;
     o->blocked = holds && (o->blocked || o->unsent >= SMALL);
 }
 
@@ -88,6 +89,7 @@ static apr_status_t hand_over(mw_outflow *o, int64_t most, bool sendfile)
 static apr_status_t pass_handed_over(mw_outflow *o)
 {
     apr_status_t status = pass(o, SMALL);
+    o->room = 0;
     if (o->handles)
         apr_pool_clear(o->handles);
     return status;
@@ -177,24 +179,24 @@ static bool in_memory(const apr_bucket *b)
     return !APR_BUCKET_IS_METADATA(b) && !APR_BUCKET_IS_FILE(b);
 }
 
-/* How much can be sent at once without waiting: what httpd's last filter does not try to, or as much as the socket certainly has room for. A
- * block costs one more look at the socket then; in pieces it would cost more calls of writev(). */
-static size_t room_of(mw_outflow *o)
+/* Asks the socket how much it certainly has room for: more than httpd's last filter takes in memory, often. In pieces, blocks would cost more calls of
+ * writev() than this costs, once for all of them that fit. */
+static void ask_for_room(mw_outflow *o)
 {
-    socklen_t size = sizeof o->send_buffer;
-    int queued;
-    if (o->piece < PIECE || (!o->send_buffer && getsockopt(o->socket, SOL_SOCKET, SO_SNDBUF, &o->send_buffer, &size) != 0) ||
-        ioctl(o->socket, SIOCOUTQ, &queued) != 0)
-        return o->piece;
-    int64_t room = (o->send_buffer - (int64_t)queued * 2) * 2 / 3; /* the kernel counts its own structures */
-    return room > (int64_t)o->piece ? (size_t)room : o->piece;
+    int buffer, queued;
+    socklen_t size = sizeof buffer;
+    o->room = 0;
+    if (o->piece < PIECE || getsockopt(o->socket, SOL_SOCKET, SO_SNDBUF, &buffer, &size) != 0 || ioctl(o->socket, SIOCOUTQ, &queued) != 0)
+        return;
+    int64_t room = (buffer - (int64_t)queued * 2) * 2 / 3; /* the kernel counts its own structures */
+    o->room = room > 0 ? (size_t)room : 0;
 }
 
 /* Moves what httpd's last filter takes without waiting. */
 static apr_status_t pass_piece(mw_outflow *o, apr_bucket_brigade *bb)
 {
-    size_t n = 0, most = o->piece;
-    bool flush = false, asked = false;
+    size_t n = 0, most = o->room > o->piece ? o->room : o->piece;
+    bool flush = false, asked = false, file = false;
     while (!APR_BRIGADE_EMPTY(bb) && !flush && n < most) {
         apr_bucket *b = APR_BRIGADE_FIRST(bb);
         if (APR_BUCKET_IS_FLUSH(b)) {
@@ -208,7 +210,8 @@ static apr_status_t pass_piece(mw_outflow *o, apr_bucket_brigade *bb)
             apr_status_t status = length == (apr_size_t)-1 ? apr_bucket_read(b, &data, &length, APR_BLOCK_READ) : APR_SUCCESS;
             if (length > most - n && !asked) {
                 asked = true;
-                most = room_of(o);
+                ask_for_room(o);
+                most = o->room > o->piece ? o->room : o->piece;
             }
             if (status == APR_SUCCESS && length > most - n)
                 status = apr_bucket_split(b, length = most - n);
@@ -216,10 +219,12 @@ static apr_status_t pass_piece(mw_outflow *o, apr_bucket_brigade *bb)
                 return status;
             n += length;
         }
+        file = file || APR_BUCKET_IS_FILE(b);
         APR_BUCKET_REMOVE(b);
         APR_BRIGADE_INSERT_TAIL(o->out, b);
     }
     apr_status_t status = pass(o, n);
+    o->room = file ? 0 : o->room;
     return status == APR_SUCCESS && flush && o->r->connection->data_in_output_filters ? push(o) : status;
 }
 

@@ -209,7 +209,7 @@ int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group,
     call->ops = &x.ops;
     call->transport = &x.exchange;
     call->native_request = NULL;
-    if (group->former && lent(mw_this_child.config->former_board))
+    if (served_by_former(group))
         mw_intake_collect_early(&x.intake, call->content_length); /* they may have gone when it is here */
     int outcome = mwd_run(way_to(group), call, &hooks, apr_time_as_msec(r->server->timeout), &report);
     if (report.code) {

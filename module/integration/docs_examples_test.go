@@ -154,9 +154,12 @@ func (e *example) shell(s *apachetest.Server, line string) (string, error) {
 	return strings.ReplaceAll(strings.ReplaceAll(string(output), "\r", ""), s.Root+"/srv/", "/srv/"), err
 }
 
-// expression is a regular expression for a text of the page.
+// expression is a regular expression for a text of the page: … stands for anything, and a last line of … for any number of lines.
 func expression(s *apachetest.Server, text string) string {
 	quoted := regexp.QuoteMeta(text)
+	if before, ok := strings.CutSuffix(quoted, "\n…"); ok {
+		quoted = before + "…"
+	}
 	quoted = strings.ReplaceAll(quoted, "/srv/", "(?:"+regexp.QuoteMeta(s.Root)+")?/srv/")
 	return strings.ReplaceAll(quoted, "…", "(?s:.*?)")
 }

@@ -94,6 +94,15 @@ func TestWhoWaitsForAClientCounts(t *testing.T) {
 	if longest := Quantile(shots, 1); longest < 200*time.Millisecond {
 		t.Errorf("the longest took %v", longest)
 	}
+	sent := 0
+	for i := range shots {
+		if SinceSent(&shots[i]) > 50*time.Millisecond {
+			sent++
+		}
+	}
+	if longest := QuantileOf(SinceSent, shots, 1); sent >= late || longest < 200*time.Millisecond {
+		t.Errorf("%d requests took long since they were sent, the longest %v, %d since they were due", sent, longest, late)
+	}
 }
 
 // respond plays a server that answers the first request of a connection, and does something else with the second.

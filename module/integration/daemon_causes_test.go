@@ -41,14 +41,21 @@ var causesFiles = map[string]string{
 	"slow.wsgi":    "import time\ndef load():\n    time.sleep(60)\nload()\n",
 	"missing.wsgi": "import there_is_no_such_module\n",
 	"hungry.wsgi":  "def application(environ, start_response):\n    len(bytearray(4000 << 20))\n",
+	"crash.wsgi":   "import ctypes\nctypes.string_at(0)\n",
+	// A folder that closeFolder may close.
+	"var/closed/README": "",
 }
 
 func causesServer(t *testing.T, options string, extra apachetest.Config) *apachetest.Server {
 	t.Helper()
 	t.Parallel() // most of the time is waiting
+	return apachetest.Start(t, causesConfig(options, extra))
+}
+
+func causesConfig(options string, extra apachetest.Config) apachetest.Config {
 	extra.Conf = causesConf + extra.Conf
 	extra.Data, extra.Files, extra.Tuning, extra.Tolerate = options, causesFiles, threadedTuning, append(killed, "SIGABRT")
-	return apachetest.Start(t, extra)
+	return extra
 }
 
 // A cause is how a request fails.
@@ -195,18 +202,10 @@ func TestARequestWithoutAProcessNamesTheCause(t *testing.T) {
 				t.Log("as an ordinary user Apache's children own what the supervisor makes: nothing can be closed to them")
 				return
 			}
-			config := apachetest.Config{Conf: causesConf + c.conf, Data: "processes=1 threads=1 " + c.options, Tolerate: killed, Files: map[string]string{
-				"crash.wsgi": "import ctypes\nctypes.string_at(0)\n", "var/closed/README": "",
-			}}
+			config := apachetest.Config{Conf: causesConf + c.conf, Data: "processes=1 threads=1 " + c.options, Tolerate: killed, Files: causesFiles}
 			s := apachetest.Start(t, config)
 			if strings.Contains(c.conf, "closed") {
-				closed := s.Root + "/var/closed"
-				if err := os.Chmod(closed, 0o700); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Chown(closed, 0, 0); err != nil {
-					t.Fatal(err)
-				}
+				closeFolder(t, s.Root+"/var/closed")
 			}
 			begun := time.Now()
 			r := s.Do(t, apachetest.Request{Host: "one.test", Target: "/pid", Wait: 40 * time.Second})
@@ -227,6 +226,17 @@ func TestARequestWithoutAProcessNamesTheCause(t *testing.T) {
 				s.WaitLog(t, c.start)
 			}
 		})
+	}
+}
+
+// closeFolder keeps everybody but root out.
+func closeFolder(t *testing.T, folder string) {
+	t.Helper()
+	if err := os.Chmod(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(folder, 0, 0); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -166,56 +167,80 @@ func TestAProcessThatCantStartOnDemandIsTriedAgain(t *testing.T) {
 
 func TestIdleApplicationsNeedLessMemoryThanTwoBusyOnes(t *testing.T) {
 	t.Parallel()
-	idleAgainstBusy(t, 8)
+	idleAgainstBusy(t, benchOurs, 8).check(t)
 }
 
-func TestSoakFiftyIdleApplicationsNeedLessMemoryThanTwoBusyOnes(t *testing.T) {
-	if os.Getenv("MODWSGI_SOAK") == "" {
-		t.Log("the long run is for `make soak`; TestIdleApplicationsNeedLessMemoryThanTwoBusyOnes does the same with fewer")
-		return
+// An idleOutcome is what daemon mode needs.
+type idleOutcome struct {
+	applications    int
+	processes       int           // of the idle ones
+	sleeping, awake int           // kilobytes: of so many applications that were used and have nothing to do now, and of two at work
+	first           time.Duration // until a request to one of the idle ones was answered
+}
+
+func (o idleOutcome) String() string {
+	return fmt.Sprintf("%d idle applications have %d processes and need %d KB, 2 busy ones %d KB; the first request after %v", o.applications, o.processes, o.sleeping, o.awake, ms(o.first))
+}
+
+func (o idleOutcome) check(t *testing.T) {
+	t.Helper()
+	if o.sleeping >= o.awake || o.processes > 0 || o.first > startTime {
+		t.Error(o)
 	}
-	idleAgainstBusy(t, 50)
 }
 
-// idleAgainstBusy compares the memory of daemon mode: of so many applications that were used and have nothing to do now, and of two at work.
-func idleAgainstBusy(t *testing.T, applications int) {
-	idle := groupServer(t, applications, "minimum-processes=0 threads=5 idle-timeout=1")
+// idleAgainstBusy measures with ours an elastic group for each idle application, and with the classic module what it has.
+func idleAgainstBusy(t *testing.T, who subject, applications int) idleOutcome {
+	t.Helper()
+	o := idleOutcome{applications: applications}
+	options := "minimum-processes=0 threads=5 idle-timeout=1"
+	if who == benchClassic {
+		options = "processes=1 threads=5"
+	}
+	idle := groupServer(t, who, applications, options)
 	for i := range applications {
 		pidOf(t, idle.Get(t, fmt.Sprintf("/app%d/pid", i)))
 	}
-	apachetest.Eventually(t, 30*time.Second, "no process is left", func() bool { return len(idle.DaemonProcesses()) == 0 })
-	sleeping := daemonMemory(t, idle)
-	busy := groupServer(t, 2, "processes=1 threads=5")
+	if who == benchOurs {
+		apachetest.Eventually(t, 30*time.Second, "no process is left", func() bool { return len(idle.DaemonProcesses()) == 0 })
+	}
+	o.processes, o.sleeping = len(groupProcesses(idle)), daemonMemory(t, idle)
+	busy := groupServer(t, who, 2, "processes=1 threads=5")
 	var stops []func() int
 	for i := range 2 {
-		stops = append(stops, requestContinuouslyOf(t, busy, fmt.Sprintf("/app%d/pid", i)))
+		path := fmt.Sprintf("/app%d/pid", i)
+		pidOf(t, busy.Get(t, path)) // it is there
+		stops = append(stops, requestContinuouslyOf(t, busy, path))
 	}
-	working := daemonMemory(t, busy)
+	o.awake = daemonMemory(t, busy)
 	for _, stop := range stops {
 		stop()
 	}
-	t.Logf("%d idle applications need %d KB, 2 busy ones %d KB", applications, sleeping, working)
-	if sleeping >= working {
-		t.Errorf("%d idle applications need %d KB, 2 busy ones %d KB", applications, sleeping, working)
-	}
+	began := time.Now()
 	pidOf(t, idle.Get(t, "/app0/pid"))
+	o.first = time.Since(began)
+	t.Log(o)
+	return o
 }
 
 // groupServer has an application in each of so many groups with the same options: /app0/, /app1/...
-func groupServer(t *testing.T, groups int, options string) *apachetest.Server {
+func groupServer(t *testing.T, who subject, groups int, options string) *apachetest.Server {
 	t.Helper()
+	if who == benchClassic {
+		options += nameOfClassicProcesses
+	}
 	var conf strings.Builder
 	for i := range groups {
 		fmt.Fprintf(&conf, "WSGIDaemonProcess g%d %s\nWSGIScriptAlias /app%d {{.Apps}}/daemon.wsgi process-group=g%d application-group=%%{GLOBAL}\n", i, options, i, i)
 	}
-	return apachetest.Start(t, apachetest.Config{Conf: conf.String(), Tuning: threadedTuning})
+	return apachetest.Start(t, compared(who, apachetest.Config{Conf: conf.String(), Tuning: threadedTuning}))
 }
 
 // daemonMemory is what the supervisor and the daemon processes need together, in kilobytes; what several of them share counts once.
 func daemonMemory(t *testing.T, s *apachetest.Server) int {
 	t.Helper()
 	total := 0
-	for _, pid := range append(s.Supervisors(), s.DaemonProcesses()...) {
+	for _, pid := range append(s.Supervisors(), groupProcesses(s)...) {
 		kilobytes, err := apachetest.ProportionalKB(pid)
 		if err != nil {
 			t.Fatal(err)
@@ -223,4 +248,31 @@ func daemonMemory(t *testing.T, s *apachetest.Server) int {
 		total += kilobytes
 	}
 	return total
+}
+
+const (
+	idleMethod = "- Applications that were used once, each in a group of its own, beside two that are asked all the time. Ours have `minimum-processes=0 idle-timeout=1`.\n" +
+		"- Memory is that of the processes of all groups and their supervisor; what several share counts once. \"First request\" is what the next one to an idle application took.\n" +
+		"- The goal: the idle ones need less than two busy ones.\n\n"
+	idleApplications = 50
+)
+
+// measureIdleGroups is a section of docs/reliability.md.
+func measureIdleGroups(t *testing.T, _ reliabilityPlan, only *regexp.Regexp) reliabilitySection {
+	t.Helper()
+	section := reliabilitySection{title: "Memory of idle applications", method: idleMethod,
+		columns: "| Server | Idle applications | Their processes | Their memory | Two busy ones | First request |\n|---|---:|---:|---:|---:|---:|\n"}
+	for _, who := range bothModules {
+		if name := fmt.Sprintf("%d idle applications", idleApplications); only.MatchString(name) {
+			t.Run(name+"/"+string(who), func(t *testing.T) {
+				o := idleAgainstBusy(t, who, idleApplications)
+				section.add(subjectNames[who], fmt.Sprint(o.applications), fmt.Sprint(o.processes), fmt.Sprintf("**%.1f MB**", float64(o.sleeping)/1024),
+					fmt.Sprintf("%.1f MB", float64(o.awake)/1024), shown(o.first))
+				if who == benchOurs {
+					o.check(t)
+				}
+			})
+		}
+	}
+	return section
 }

@@ -50,6 +50,8 @@ const (
 var reliabilityRows = []reliabilityRow{
 	{name: "script touched every 3 s, one process", options: oneProcess, change: touchScript, every: 3 * time.Second, slower: 2},
 	{name: "script touched every 3 s, two processes", options: twoProcesses, change: touchScript, every: 3 * time.Second, slower: 2},
+	{name: "script replaced every 3 s, by one that raises at import and by a good one in turn, two processes", options: twoProcesses, change: deployBadAndGood,
+		every: 3 * time.Second, slower: 2},
 	{name: "maximum-requests=200", options: "processes=2 threads=15 maximum-requests=200", quietOptions: twoProcesses, slower: 2},
 	{name: "maximum-requests=200, script loaded by its first request", options: "processes=2 threads=15 maximum-requests=200", quietOptions: twoProcesses, conf: loadedLater, slower: 2},
 	{name: "restart-interval=2", options: "processes=2 threads=15 restart-interval=2", quietOptions: twoProcesses, slower: 2},
@@ -62,6 +64,18 @@ var reliabilityRows = []reliabilityRow{
 
 func touchScript(t *testing.T, run *reliabilityRun) {
 	touch(t, run.server, "steady.wsgi", time.Date(2026, 5, 1, 12, 0, run.changes, 0, time.UTC))
+}
+
+// deployBadAndGood begins with the bad version.
+func deployBadAndGood(t *testing.T, run *reliabilityRun) {
+	script := steadyScript(t)
+	if run.changes%2 == 0 {
+		script += "raise ValueError('a bad version')\n"
+	}
+	rewrite(t, run.server, "steady.wsgi.new", script, time.Date(2026, 5, 1, 12, 0, run.changes, 0, time.UTC))
+	if err := os.Rename(filepath.Join(run.server.Root, "steady.wsgi.new"), filepath.Join(run.server.Root, "steady.wsgi")); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func restartServer(_ *testing.T, run *reliabilityRun) { run.server.Signal(syscall.SIGUSR1) }
@@ -83,7 +97,7 @@ func (r *reliabilityRun) victim(t *testing.T) int {
 	t.Helper()
 	var oldest int
 	apachetest.Eventually(t, 20*time.Second, "the group has a process", func() bool {
-		if processes := r.processes(); len(processes) > 0 {
+		if processes := groupProcesses(r.server); len(processes) > 0 {
 			oldest = processes[0]
 		}
 		return oldest != 0
@@ -91,12 +105,15 @@ func (r *reliabilityRun) victim(t *testing.T) int {
 	return oldest
 }
 
-// processes of the group, oldest first, whichever module's.
-func (r *reliabilityRun) processes() []int {
-	if r.server.Config().Module.Name == "ours" {
-		return r.server.DaemonProcesses()
+// nameOfClassicProcesses is the option by which groupProcesses finds them.
+const nameOfClassicProcesses = " display-name=%{GROUP}"
+
+// groupProcesses are the processes of all groups, oldest first, whichever module's.
+func groupProcesses(s *apachetest.Server) []int {
+	if s.Config().Module.Name == "ours" {
+		return s.DaemonProcesses()
 	}
-	return slices.DeleteFunc(r.server.Children(), func(pid int) bool { return !strings.HasPrefix(apachetest.CommandLine(pid), "(wsgi:") })
+	return slices.DeleteFunc(s.Children(), func(pid int) bool { return !strings.HasPrefix(apachetest.CommandLine(pid), "(wsgi:") })
 }
 
 // wasRunningInAKilledProcess: the application had begun with the request there.

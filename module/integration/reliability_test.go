@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,9 +22,22 @@ type reliabilityPlan struct {
 	perSecond       int
 	clients         int
 	oneShot         int // of the clients
+	// others is the part of the time that servers get which are there for comparison only; 0: all of it.
+	others int
 	// answering processes are waited for after the changes, which take their time on a busy machine; 0: nothing is waited for.
 	answering int
 }
+
+// of is the plan for one of the servers. Ours has goals to meet, so it takes its time.
+func (p reliabilityPlan) of(who subject) reliabilityPlan {
+	if who != benchOurs && p.others > 0 {
+		p.changing, p.quiet = max(p.changing/time.Duration(p.others), time.Second), max(p.quiet/time.Duration(p.others), leastQuiet)
+	}
+	return p
+}
+
+// leastQuiet is enough for a p99.
+const leastQuiet = 5 * time.Second
 
 // Answers past this are none.
 const reliabilityPatience = 30 * time.Second
@@ -47,51 +59,6 @@ func TestNoRequestIsLost(t *testing.T) {
 	}
 }
 
-// TestSoakReliability is a part of `make soak`: every row for a minute, over connections that are kept and over those that are not, with both
-// modules. It writes docs/reliability.md and fails when a goal is missed.
-func TestSoakReliability(t *testing.T) {
-	if os.Getenv("MODWSGI_SOAK") == "" {
-		t.Log("measuring is for `make soak`: it wants the machine for itself")
-		return
-	}
-	length := time.Duration(benchNumber(t, "MODWSGI_SOAK_SECONDS", 60)) * time.Second
-	plan := reliabilityPlan{quiet: max(length/4, 5*time.Second), changing: length, perSecond: benchNumber(t, "MODWSGI_SOAK_RATE", 1000), clients: 50}
-	only := regexp.MustCompile(os.Getenv("MODWSGI_SOAK_ROW")) // a few rows of interest, with a report only if MODWSGI_SOAK_REPORT names one
-	var measured []reliabilityResult
-	for i := range reliabilityRows {
-		for _, kind := range []string{"kept", "one-shot"} {
-			row := &reliabilityRows[i]
-			if !only.MatchString(row.name + ", " + kind) {
-				continue
-			}
-			plan.oneShot = 0
-			if kind == "one-shot" {
-				plan.oneShot = plan.clients
-			}
-			result := reliabilityResult{row: row, connections: kind, outcomes: map[subject]*reliabilityOutcome{}}
-			for _, who := range row.subjects() {
-				t.Run(fmt.Sprintf("%s/%s/%s", row.name, kind, who), func(t *testing.T) {
-					result.outcomes[who] = plan.run(t, row, who)
-					t.Log(result.outcomes[who])
-				})
-			}
-			measured = append(measured, result)
-		}
-	}
-	times := measureReliabilityTimes(t, only)
-	if os.Getenv("MODWSGI_SOAK_ROW") == "" || os.Getenv("MODWSGI_SOAK_REPORT") != "" {
-		writeReliabilityReport(t, plan, measured, times)
-	}
-	checkReliabilityGoals(t, measured, times)
-}
-
-// A reliabilityResult is a row with one kind of connections.
-type reliabilityResult struct {
-	row         *reliabilityRow
-	connections string
-	outcomes    map[subject]*reliabilityOutcome
-}
-
 // A reliabilityOutcome is what the clients of one server noticed.
 type reliabilityOutcome struct {
 	quiet, changing []steadyload.Shot
@@ -107,9 +74,16 @@ func (o *reliabilityOutcome) String() string {
 			reconnected++
 		}
 	}
-	return fmt.Sprintf("%d changes, %d processes: %d requests, %d failed, %d lost; p99 %v, quiet %v; longest %v, quiet %v; %d connections closed between requests",
-		o.changes, o.processes, len(o.changing), len(o.failed), len(o.lost), ms(steadyload.Quantile(o.changing, 0.99)), ms(steadyload.Quantile(o.quiet, 0.99)),
+	quiet, changing := o.p99(steadyload.SinceDue)
+	quietSent, changingSent := o.p99(steadyload.SinceSent)
+	return fmt.Sprintf("%d changes, %d processes: %d requests, %d failed, %d lost; p99 %v, quiet %v; as wrk counts %v, quiet %v; longest %v, quiet %v; "+
+		"%d connections closed between requests", o.changes, o.processes, len(o.changing), len(o.failed), len(o.lost), ms(changing), ms(quiet), ms(changingSent), ms(quietSent),
 		ms(steadyload.Quantile(o.changing, 1)), ms(steadyload.Quantile(o.quiet, 1)), reconnected)
+}
+
+// p99 is what 99 of 100 requests took at most by a measure.
+func (o *reliabilityOutcome) p99(by steadyload.Measure) (quiet, changing time.Duration) {
+	return steadyload.QuantileOf(by, o.quiet, 0.99), steadyload.QuantileOf(by, o.changing, 0.99)
 }
 
 func ms(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
@@ -229,27 +203,28 @@ func (r *reliabilityRow) subjects() []subject {
 
 func (r *reliabilityRow) config(t *testing.T, who subject, options string) apachetest.Config {
 	t.Helper()
-	script, err := os.ReadFile(filepath.Join(apachetest.RepositoryRoot(), "testdata", "reliability", "steady.wsgi"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	conf := "MaxKeepAliveRequests 0\nKeepAliveTimeout 60\n"
-	c := apachetest.Config{Conf: conf + loadedAtStart, Daemon: options, Tuning: reliabilityTuning, LogLevel: "warn wsgi:info",
-		Files: map[string]string{"steady.wsgi": string(script), "htdocs/index.html": "a page"}}
+	c := compared(who, apachetest.Config{Conf: conf + loadedAtStart, Daemon: options, Tuning: reliabilityTuning, LogLevel: "warn wsgi:info", Tolerate: killed,
+		Files: map[string]string{"steady.wsgi": steadyScript(t), "htdocs/index.html": "a page"}})
 	if r.conf != "" {
 		c.Conf = conf + r.conf
 	}
 	switch who {
-	case benchOurs:
-		c.Tolerate = killed
 	case benchClassic:
-		c.Module = apachetest.Classic()
-		c.Daemon += " display-name=%{GROUP}" // which is how its processes are found
-		c.Tolerate = []string{""}            // what it writes when it crashes is not for us to judge
+		c.Daemon += nameOfClassicProcesses
 	case benchLimit:
 		c.Module, c.Conf, c.Daemon, c.Modules = apachetest.NoModule(), conf+"DirectoryIndex index.html\n", "", []string{"dir"}
 	}
 	return c
+}
+
+func steadyScript(t *testing.T) string {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join(apachetest.RepositoryRoot(), "testdata", "reliability", "steady.wsgi"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(script)
 }
 
 // describeShots are the first few.

@@ -1,16 +1,18 @@
 package integration
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"testing"
 	"time"
 
+	"modwsgi/daemon/admin"
 	"modwsgi/module/apachetest"
 )
 
-// How long single events take: the other half of docs/reliability.md's rows.
+// How long single events take: a section of docs/reliability.md.
 
 // A reliabilityTime is the longest of a few attempts with each module.
 type reliabilityTime struct {
@@ -18,11 +20,14 @@ type reliabilityTime struct {
 	attempts int
 	// goal is what ours may take; 0: no limit.
 	goal time.Duration
+	only subject // "": both modules can do it
 	// measure returns false for what had not happened within timeLimit.
 	measure func(t *testing.T, who subject) (time.Duration, bool)
 	took    map[subject]time.Duration
 	endless map[subject]bool
 }
+
+const stopGoal = 2 * time.Second
 
 // timeLimit is how long is waited for what may never happen.
 const timeLimit = 20 * time.Second
@@ -31,18 +36,15 @@ var reliabilityTimes = []reliabilityTime{
 	{name: "answer to a request that sleeps, request-timeout=1", attempts: 1, measure: stuckRequest("/sleep?60", "processes=1 threads=1 request-timeout=1")},
 	{name: "answer to a request that holds Python's lock, request-timeout=1", attempts: 1,
 		measure: stuckRequest("/stuck?60", "processes=1 threads=1 request-timeout=1")},
-	{name: "apachectl stop, two sub-interpreters, embedded", attempts: 5, goal: 2 * time.Second, measure: stopWithInterpreters("")},
-	{name: "apachectl stop, two sub-interpreters in a process group", attempts: 5, goal: 2 * time.Second, measure: stopWithInterpreters("processes=1 threads=5")},
+	{name: "apachectl stop, two sub-interpreters, embedded", attempts: 5, goal: stopGoal, measure: stopWithInterpreters("")},
+	{name: "apachectl stop, two sub-interpreters in a process group", attempts: 5, goal: stopGoal, measure: stopWithInterpreters("processes=1 threads=5")},
+	{name: "`mod_wsgi-daemon restart` of a group of two processes", attempts: 5, only: benchOurs, measure: restartGroup},
 }
 
-// timeServer is one of a module's; what it says when it crashes or is killed is not for us to judge.
 func timeServer(t *testing.T, who subject, c apachetest.Config) *apachetest.Server {
 	t.Helper()
 	c.Tolerate = killed
-	if who == benchClassic {
-		c.Module, c.Tolerate = apachetest.Classic(), []string{""}
-	}
-	s := apachetest.Start(t, c)
+	s := apachetest.Start(t, compared(who, c))
 	apachetest.Eventually(t, 20*time.Second, "the server answers", func() bool { return s.Get(t, "/pid").Status == 200 })
 	return s
 }
@@ -79,20 +81,55 @@ func stopWithInterpreters(options string) func(*testing.T, subject) (time.Durati
 	}
 }
 
-func measureReliabilityTimes(t *testing.T, only *regexp.Regexp) []reliabilityTime {
+// restartGroup measures until both processes are replaced.
+func restartGroup(t *testing.T, who subject) (time.Duration, bool) {
+	s := timeServer(t, who, apachetest.Config{Daemon: "processes=2 threads=5", Conf: daemonApp})
+	apachetest.Eventually(t, 20*time.Second, "both processes are ready", func() bool {
+		members := look(t, s).Groups[0].Members
+		return len(members) == 2 && members[0].State == admin.Ready && members[1].State == admin.Ready
+	})
+	group := look(t, s).Groups[0].Name
+	began := time.Now()
+	status, out, errors := administer(t, s, "restart", group)
+	took := time.Since(began)
+	if status != 0 {
+		t.Errorf("status %d: %s%s", status, out, errors)
+	}
+	return took, true
+}
+
+func measureReliabilityTimes(t *testing.T, _ reliabilityPlan, only *regexp.Regexp) reliabilitySection {
 	t.Helper()
-	var measured []reliabilityTime
+	section := reliabilitySection{title: "How long it takes", method: fmt.Sprintf("The longest of a few attempts. The goal of both ways to stop is %v.\n\n", stopGoal),
+		columns: "| What | Ours | Classic |\n|---|---:|---:|\n"}
 	for _, row := range reliabilityTimes {
 		if !only.MatchString(row.name) {
 			continue
 		}
 		row.took, row.endless = map[subject]time.Duration{}, map[subject]bool{}
-		for _, who := range []subject{benchOurs, benchClassic} {
-			t.Run(row.name+"/"+string(who), func(t *testing.T) { row.attempt(t, who) })
+		for _, who := range bothModules {
+			if row.only == "" || row.only == who {
+				t.Run(row.name+"/"+string(who), func(t *testing.T) {
+					row.attempt(t, who)
+					if who == benchOurs && (row.endless[who] || row.goal > 0 && row.took[who] > row.goal) {
+						t.Errorf("%s, the goal is %v", row.cell(who), row.goal)
+					}
+				})
+			}
 		}
-		measured = append(measured, row)
+		section.add(row.name, row.cell(benchOurs), row.cell(benchClassic))
 	}
-	return measured
+	return section
+}
+
+func (r *reliabilityTime) cell(who subject) string {
+	switch took, measured := r.took[who]; {
+	case r.endless[who]:
+		return fmt.Sprintf("not within %v", timeLimit)
+	case measured:
+		return shown(took)
+	}
+	return "–"
 }
 
 func (r *reliabilityTime) attempt(t *testing.T, who subject) {

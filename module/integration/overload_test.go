@@ -179,7 +179,7 @@ func measureOverloads(t *testing.T, plan reliabilityPlan, only *regexp.Regexp) r
 }
 
 const overloadMethod = "- A group of %d threads and an application that takes 25 ms. The capacity is what as many clients get who ask one after the other; then %d times as many requests come,\n" +
-	"  at a steady rate whatever has become of the earlier ones. Apache has 250 threads.\n" +
+	"  at a steady rate, whatever has become of the earlier ones. Apache has 250 threads.\n" +
 	"- The goal: %d %% of the capacity are left, and whoever is not served gets 503 or 504 with Retry-After.\n\n"
 
 func byStatus(counts map[int]int64) string {

@@ -120,7 +120,7 @@ func (o causeOutcome) statusText() string {
 
 // lineText is short enough for a table.
 func (o causeOutcome) lineText() string {
-	const most = 140
+	const most = 260
 	text := []rune(strings.ReplaceAll(strings.ReplaceAll(o.line, "|", "/"), "`", "'"))
 	switch {
 	case len(text) == 0:

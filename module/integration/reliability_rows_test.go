@@ -50,8 +50,7 @@ const (
 var reliabilityRows = []reliabilityRow{
 	{name: "script touched every 3 s, one process", options: oneProcess, change: touchScript, every: 3 * time.Second, slower: 2},
 	{name: "script touched every 3 s, two processes", options: twoProcesses, change: touchScript, every: 3 * time.Second, slower: 2},
-	{name: "script replaced every 3 s, by one that raises at import and by a good one in turn, two processes", options: twoProcesses, change: deployBadAndGood,
-		every: 3 * time.Second, slower: 2},
+	{name: "a bad and a good version deployed in turn every 3 s, two processes", options: twoProcesses, change: deployBadAndGood, every: 3 * time.Second},
 	{name: "maximum-requests=200", options: "processes=2 threads=15 maximum-requests=200", quietOptions: twoProcesses, slower: 2},
 	{name: "maximum-requests=200, script loaded by its first request", options: "processes=2 threads=15 maximum-requests=200", quietOptions: twoProcesses, conf: loadedLater, slower: 2},
 	{name: "restart-interval=2", options: "processes=2 threads=15 restart-interval=2", quietOptions: twoProcesses, slower: 2},
@@ -66,7 +65,7 @@ func touchScript(t *testing.T, run *reliabilityRun) {
 	touch(t, run.server, "steady.wsgi", time.Date(2026, 5, 1, 12, 0, run.changes, 0, time.UTC))
 }
 
-// deployBadAndGood begins with the bad version.
+// deployBadAndGood begins with the bad version, which raises at import.
 func deployBadAndGood(t *testing.T, run *reliabilityRun) {
 	script := steadyScript(t)
 	if run.changes%2 == 0 {

@@ -31,8 +31,10 @@ var reliabilitySections = []func(t *testing.T, p reliabilityPlan, only *regexp.R
 	measureReliabilityRows, measureReliabilityTimes, measureOverloads, measureSlowLoads, measureReliabilityCauses, measureIdleGroups,
 }
 
-// TestSoakReliability is a part of `make soak`: everything on the page for a minute or so, with both modules. It writes docs/reliability.md and
-// fails when a goal is missed. MODWSGI_SOAK_ROW chooses a few rows, with a report only if MODWSGI_SOAK_REPORT names one.
+// TestSoakReliability is a part of `make soak`: the long versions of TestNoRequestIsLost, TestOverloadLeavesTheCapacity, TestSlowClientsHoldNoPythonThread,
+// TestSlowUploadsHoldNoPythonThread, TestEveryFailureNamesItsCause and TestIdleApplicationsNeedLessMemoryThanTwoBusyOnes, with both modules. It writes
+// docs/reliability.md and fails when a goal is missed. MODWSGI_SOAK_ROW, a regular expression, chooses rows by name; there is a report of them only if
+// MODWSGI_SOAK_REPORT names a file.
 func TestSoakReliability(t *testing.T) {
 	if os.Getenv("MODWSGI_SOAK") == "" {
 		t.Log("measuring is for `make soak`: it wants the machine for itself")

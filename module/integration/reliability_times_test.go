@@ -41,6 +41,7 @@ var reliabilityTimes = []reliabilityTime{
 	{name: "`mod_wsgi-daemon restart` of a group of two processes", attempts: 5, only: benchOurs, measure: restartGroup},
 }
 
+// timeServer has answered; its processes may be killed.
 func timeServer(t *testing.T, who subject, c apachetest.Config) *apachetest.Server {
 	t.Helper()
 	c.Tolerate = killed

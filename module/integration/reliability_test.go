@@ -214,6 +214,7 @@ func (r *reliabilityRow) config(t *testing.T, who subject, options string) apach
 		c.Daemon += nameOfClassicProcesses
 	case benchLimit:
 		c.Module, c.Conf, c.Daemon, c.Modules = apachetest.NoModule(), conf+"DirectoryIndex index.html\n", "", []string{"dir"}
+		c.LogLevel = "warn" // it knows no other module
 	}
 	return c
 }

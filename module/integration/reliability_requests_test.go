@@ -24,7 +24,7 @@ const reliabilityRowsMethod = "- Steady load far below what the server can do, o
 	"- The client sends a request again, once, when the server closes a connection that was kept before it answers anything, as HTTP has it; this happens at graceful restarts.\n" +
 	"- A bad version raises at import.\n" +
 	"- \"Apache\" is the same without any WSGI module, for a page.\n" +
-	"- The goals: no request is lost, and the p99 is at most twice the quiet one, except with `kill -9` and bad versions.\n\n"
+	"- The goals: no request is lost, and the p99 is at most twice the quiet one, except with `kill -9`.\n\n"
 
 // measureReliabilityRows takes every row over connections that are kept and over those that are not.
 func measureReliabilityRows(t *testing.T, plan reliabilityPlan, only *regexp.Regexp) reliabilitySection {

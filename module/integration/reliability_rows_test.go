@@ -50,7 +50,7 @@ const (
 var reliabilityRows = []reliabilityRow{
 	{name: "script touched every 3 s, one process", options: oneProcess, change: touchScript, every: 3 * time.Second, slower: 2},
 	{name: "script touched every 3 s, two processes", options: twoProcesses, change: touchScript, every: 3 * time.Second, slower: 2},
-	{name: "a bad and a good version deployed in turn every 3 s, two processes", options: twoProcesses, change: deployBadAndGood, every: 3 * time.Second},
+	{name: "a bad and a good version deployed in turn every 3 s, two processes", options: twoProcesses, change: deployBadAndGood, every: 3 * time.Second, slower: 2},
 	{name: "maximum-requests=200", options: "processes=2 threads=15 maximum-requests=200", quietOptions: twoProcesses, slower: 2},
 	{name: "maximum-requests=200, script loaded by its first request", options: "processes=2 threads=15 maximum-requests=200", quietOptions: twoProcesses, conf: loadedLater, slower: 2},
 	{name: "restart-interval=2", options: "processes=2 threads=15 restart-interval=2", quietOptions: twoProcesses, slower: 2},

@@ -17,9 +17,9 @@ const reliabilityRowsMethod = "- Steady load far below what the server can do, o
 	"  evenly spaced, on connections that are kept (\"kept\") or on a new one for each request (\"one-shot\"). A client that had to wait for an answer is late with its\n" +
 	"  next request, which counts from when it was due. \"As wrk counts\" is from when it was sent, which hides such waiting.\n" +
 	"- An application that takes 0.3 s to import, as one with a framework does, and answers after 5 ms. Apache's event MPM has the sizes of Debian's package.\n" +
-	"- Each row and kind of connection takes %[3]v with changes, after %[4]v without; the classic module and Apache get %[5]v and %[6]v. \"p99\" is what 99 of 100 requests\n" +
+	"- Each row and kind of connection takes %[3]v with changes, after %[4]v without; the classic module and Apache get %[5]v with changes. \"p99\" is what 99 of 100 requests\n" +
 	"  took at most, \"quiet\" that of the time without changes. Rows in which the options change something are compared with a server without these options.\n" +
-	"- A request has failed if its answer is not 200, not whole, or not there within %[7]v. \"Lost\" are those that may not fail, which is all of them; but with `kill -9` those\n" +
+	"- A request has failed if its answer is not 200, not whole, or not there within %[6]v. \"Lost\" are those that may not fail, which is all of them; but with `kill -9` those\n" +
 	"  that the application had begun with in a killed process may.\n" +
 	"- The client sends a request again, once, when the server closes a connection that was kept before it answers anything, as HTTP has it; this happens at graceful restarts.\n" +
 	"- A bad version raises at import.\n" +
@@ -29,9 +29,8 @@ const reliabilityRowsMethod = "- Steady load far below what the server can do, o
 // measureReliabilityRows takes every row over connections that are kept and over those that are not.
 func measureReliabilityRows(t *testing.T, plan reliabilityPlan, only *regexp.Regexp) reliabilitySection {
 	t.Helper()
-	theirs := plan.of(benchClassic)
 	section := reliabilitySection{title: "Requests while things change",
-		method: fmt.Sprintf(reliabilityRowsMethod, plan.clients, plan.perSecond, plan.changing, plan.quiet, theirs.changing, theirs.quiet, reliabilityPatience),
+		method: fmt.Sprintf(reliabilityRowsMethod, plan.clients, plan.perSecond, plan.changing, plan.quiet, plan.of(benchClassic).changing, reliabilityPatience),
 		columns: "| What happens | Connections | Server | Requests | Failed | Lost | p99 quiet | p99 | As wrk counts: quiet | p99 | Longest |\n" +
 			"|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"}
 	for i := range reliabilityRows {

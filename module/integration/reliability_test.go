@@ -22,7 +22,7 @@ type reliabilityPlan struct {
 	perSecond       int
 	clients         int
 	oneShot         int // of the clients
-	// others is the part of the time that servers get which are there for comparison only; 0: all of it.
+	// others is the part of the time with changes that servers get which are there for comparison only; 0: all of it.
 	others int
 	// answering processes are waited for after the changes, which take their time on a busy machine; 0: nothing is waited for.
 	answering int
@@ -31,13 +31,10 @@ type reliabilityPlan struct {
 // of is the plan for one of the servers. Ours has goals to meet, so it takes its time.
 func (p reliabilityPlan) of(who subject) reliabilityPlan {
 	if who != benchOurs && p.others > 0 {
-		p.changing, p.quiet = max(p.changing/time.Duration(p.others), time.Second), max(p.quiet/time.Duration(p.others), leastQuiet)
+		p.changing = max(p.changing/time.Duration(p.others), time.Second)
 	}
 	return p
 }
-
-// leastQuiet is enough for a p99.
-const leastQuiet = 5 * time.Second
 
 // Answers past this are none.
 const reliabilityPatience = 30 * time.Second

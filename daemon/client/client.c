@@ -7,6 +7,7 @@
 #include "../seats.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -49,10 +50,9 @@ static int lost(journey *j, int code, const char *detail)
 
 /* ---- The connection ---- */
 
-static void set_timeouts(int fd, int64_t milliseconds)
+static void set_send_timeout(int fd, int64_t milliseconds)
 {
     struct timeval t = {milliseconds / 1000, milliseconds % 1000 * 1000};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
 }
 
@@ -84,7 +84,7 @@ static int open_connection(journey *j)
         return lost(j, 115, reason);
     }
     c->serial = j->claim.serial;
-    set_timeouts(c->fd, j->timeout);
+    set_send_timeout(c->fd, j->timeout);
     set_buffer(c->fd, SO_SNDBUF, j->group->send_buffer);
     set_buffer(c->fd, SO_RCVBUF, j->group->receive_buffer);
     int failed;
@@ -245,6 +245,24 @@ static void keep_descriptor(journey *j, struct msghdr *message)
     }
 }
 
+/* Like recvmsg() without flags. It waits in poll(), which only bytes end: in recvmsg() a thread is woken for nothing whenever the process
+ * takes something out of its own end, which it does in the middle of each request (unix(7) sockets tell who wrote of the room). */
+static ssize_t receive_message(int fd, struct msghdr *message, int64_t timeout)
+{
+    size_t control = message->msg_controllen;
+    struct pollfd wait = {fd, POLLIN, 0};
+    for (;;) {
+        ssize_t got = recvmsg(fd, message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        if (got >= 0 || (errno != EINTR && errno != EAGAIN))
+            return got;
+        message->msg_controllen = control;
+        if (errno == EAGAIN && poll(&wait, 1, timeout <= 0 ? -1 : timeout < INT_MAX ? (int)timeout : INT_MAX) == 0) {
+            errno = EAGAIN;
+            return -1;
+        }
+    }
+}
+
 /* Reads what has come behind what is there. First lets the client have what the application waits to see sent. */
 static int receive(journey *j)
 {
@@ -276,9 +294,7 @@ static int receive(journey *j)
     } control;
     struct iovec iov = {s->input + s->end, s->input_size - s->end};
     struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    ssize_t got;
-    while ((got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
-        message.msg_controllen = sizeof control;
+    ssize_t got = receive_message(fd, &message, j->timeout);
     if (got <= 0)
         return broken(j, got);
     if (message.msg_controllen > 0)

@@ -248,6 +248,7 @@ func (r *reliabilityRow) config(t *testing.T, who subject, options string) apach
 		c.Tolerate = []string{""}            // what it writes when it crashes is not for us to judge
 	case benchLimit:
 		c.Module, c.Conf, c.Daemon, c.Modules = apachetest.NoModule(), conf+"DirectoryIndex index.html\n", "", []string{"dir"}
+		c.LogLevel = "warn"
 	}
 	return c
 }

@@ -17,15 +17,26 @@ const (
 	// spare is how long a child may take from choosing a process to sending it a request.
 	spare      = time.Second
 	borrowLook = 20 * time.Millisecond
+	// childWait is how long Apache's first child is waited for, which clients wait for, too: starting Python takes processors from it.
+	childWait = 250 * time.Millisecond
 )
 
-// borrow returns when the processes of the last configuration's board are needed no more.
-func (s *Supervisor) borrow(fd int) {
+// inherit makes the last configuration's board known to the groups, which are not started yet.
+func (s *Supervisor) inherit(fd int) {
 	former, err := daemon.OpenBoard(fd, daemon.Slots(s.config.Process.Groups))
 	if err != nil {
 		s.groups[0].log.Printf(errorlog.Info, 0, "the processes before the restart are not used until new ones are ready: %v", err)
 		return
 	}
+	s.former = former
+	for _, g := range s.groups {
+		g.former = former
+	}
+}
+
+// borrow returns when the processes of the last configuration's board are needed no more.
+func (s *Supervisor) borrow() {
+	former := s.former
 	end, again := time.Now().Add(mostLent), time.Time{}
 	for !s.ready() && time.Now().Before(end) {
 		if now := time.Now(); !now.Before(again) {

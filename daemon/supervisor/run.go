@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,19 +41,45 @@ func Run(s Surroundings) error {
 	if err != nil {
 		return fmt.Errorf("start the daemon processes: %w", err)
 	}
-	supervisor.Start()
 	if s.Former > 0 {
-		go supervisor.borrow(s.Former)
+		supervisor.inherit(s.Former)
 	}
+	child, ring := untilChild(supervisor.Ring)
+	users := rings(s.Users, ring)
+	if supervisor.former != nil {
+		go supervisor.borrow()
+		select {
+		case <-child:
+		case <-users:
+		case <-time.After(childWait):
+		}
+	}
+	supervisor.Start()
 	_, _ = s.Control.Write([]byte{1}) // who does not wait for it any more is gone, and that is seen next
-	s.wait(supervisor.board, &supervisor.replaced, supervisor.Ring)
+	s.wait(supervisor.board, &supervisor.replaced, users)
 	return supervisor.Stop()
 }
 
+// untilChild takes out of what Apache's children tell when the first of them is about to take requests: then the channel is closed.
+func untilChild(ring func(uint32)) (<-chan struct{}, func(uint32)) {
+	child := make(chan struct{})
+	var once sync.Once
+	return child, func(number uint32) {
+		if number == bellChild {
+			once.Do(func() { close(child) })
+			return
+		}
+		ring(number)
+	}
+}
+
+// bellChild is MWD_BELL_CHILD of client/bell.h.
+const bellChild = 1<<32 - 1
+
 // wait returns when the processes are to end: on a signal, when Apache's parent has died, or when it has dropped this configuration and the
 // last child with it has ended, and the next one does not need the processes any more.
-func (s *Surroundings) wait(board *daemon.Board, replaced *atomic.Bool, ring func(uint32)) {
-	control, users := atEnd(s.Control), rings(s.Users, ring)
+func (s *Surroundings) wait(board *daemon.Board, replaced *atomic.Bool, users <-chan struct{}) {
+	control := atEnd(s.Control)
 	select {
 	case <-s.Signals:
 		return

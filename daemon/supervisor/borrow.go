@@ -17,8 +17,9 @@ const (
 	// spare is how long a child may take from choosing a process to sending it a request.
 	spare      = time.Second
 	borrowLook = 20 * time.Millisecond
-	// childWait is how long Apache's first child is waited for, which clients wait for, too: starting Python takes processors from it.
-	childWait = 250 * time.Millisecond
+	// childrenWait is how long Apache's children are waited for at most, childPause for how long none may have come for them to be complete.
+	childrenWait = 250 * time.Millisecond
+	childPause   = 20 * time.Millisecond
 )
 
 // inherit makes the last configuration's board known to the groups, which are not started yet.
@@ -31,6 +32,24 @@ func (s *Supervisor) inherit(fd int) {
 	s.former = former
 	for _, g := range s.groups {
 		g.former = former
+	}
+}
+
+// awaitChildren returns when Apache has as many children as it starts with: clients wait for those, and starting Python takes processors from them.
+func awaitChildren(children, gone <-chan struct{}) {
+	limit := time.After(childrenWait)
+	var pause <-chan time.Time
+	for {
+		select {
+		case <-children:
+			pause = time.After(childPause)
+		case <-pause:
+			return
+		case <-gone:
+			return
+		case <-limit:
+			return
+		}
 	}
 }
 

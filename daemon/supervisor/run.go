@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,15 +43,11 @@ func Run(s Surroundings) error {
 	if s.Former > 0 {
 		supervisor.inherit(s.Former)
 	}
-	child, ring := untilChild(supervisor.Ring)
+	children, ring := tellChildren(supervisor.Ring)
 	users := rings(s.Users, ring)
 	if supervisor.former != nil {
 		go supervisor.borrow()
-		select {
-		case <-child:
-		case <-users:
-		case <-time.After(childWait):
-		}
+		awaitChildren(children, users)
 	}
 	supervisor.Start()
 	_, _ = s.Control.Write([]byte{1}) // who does not wait for it any more is gone, and that is seen next
@@ -60,16 +55,18 @@ func Run(s Surroundings) error {
 	return supervisor.Stop()
 }
 
-// untilChild takes out of what Apache's children tell when the first of them is about to take requests: then the channel is closed.
-func untilChild(ring func(uint32)) (<-chan struct{}, func(uint32)) {
-	child := make(chan struct{})
-	var once sync.Once
-	return child, func(number uint32) {
-		if number == bellChild {
-			once.Do(func() { close(child) })
+// tellChildren takes out of what Apache's children tell that one of them is about to take requests: then something comes through the channel.
+func tellChildren(ring func(uint32)) (<-chan struct{}, func(uint32)) {
+	children := make(chan struct{}, 1)
+	return children, func(number uint32) {
+		if number != bellChild {
+			ring(number)
 			return
 		}
-		ring(number)
+		select {
+		case children <- struct{}{}:
+		default: // one is to be seen
+		}
 	}
 }
 

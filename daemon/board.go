@@ -29,7 +29,8 @@ const (
 	childrenLen = childCount * 4
 
 	servedOffset = 16 // in mwd_slot
-	lentOffset   = 8  // in the first page
+	staleOffset  = 48
+	lentOffset   = 8 // in the first page
 )
 
 // A SlotState says what a slot's process is doing.
@@ -220,6 +221,9 @@ func (b *Board) RetireIdle(i int, serial uint32, threads int) bool {
 
 // Served is how many requests the process in a slot says that it has served; it begins anywhere and wraps around.
 func (b *Board) Served(i int) uint32 { return atomicAt32(b.slot(i), servedOffset).Load() }
+
+// SetFresh takes back what a process has said, that it serves old code until its successor is ready.
+func (b *Board) SetFresh(i int) { atomicAt32(b.slot(i), staleOffset).Store(0) }
 
 func (b *Board) change(i int, serial uint32, change func(*SlotWord)) bool {
 	for {

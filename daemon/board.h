@@ -44,7 +44,8 @@ typedef struct mwd_slot {
     _Atomic uint32_t served; /* requests; those under WSGIIgnoreActivity don't count. Written by the process */
     _Atomic uint32_t silent; /* requests of this process that a child has given up since nothing came; a futex */
     mwd_fate fate;           /* of the process that ended last */
-    uint32_t reserved[4];
+    _Atomic uint32_t stale;  /* the serial of a process that serves old code until its successor is ready: others are preferred. Written by it */
+    uint32_t reserved[3];
 } mwd_slot;
 
 enum {
@@ -106,7 +107,7 @@ typedef struct mwd_board {
     uint32_t reserved[12];
 } mwd_board;
 
-_Static_assert(sizeof(mwd_fate) == 24 && offsetof(mwd_slot, fate) == 24 && offsetof(mwd_slot, silent) == 20 && offsetof(mwd_queue, trouble) == 48, "fates.go has the same layout");
+_Static_assert(sizeof(mwd_fate) == 24 && offsetof(mwd_slot, fate) == 24 && offsetof(mwd_slot, silent) == 20 && offsetof(mwd_slot, stale) == 48 && offsetof(mwd_queue, trouble) == 48, "fates.go has the same layout");
 _Static_assert(sizeof(mwd_slot) == MWD_LINE && sizeof(mwd_queue) == 2 * MWD_LINE && sizeof(mwd_board) == MWD_LINE && sizeof(mwd_seat) == MWD_LINE,
                "board.go has the same layout");
 

@@ -70,9 +70,10 @@ static struct {
     size_t n;
     char *culprit;      /* the script that could not be loaded, NULL if that is not known */
     mw_version version; /* of the culprit */
-} hold = {.lock = PTHREAD_RWLOCK_INITIALIZER};
+    unsigned count;     /* of mw_hold(); from 1, so that no script awaits anything at first */
+} hold = {.lock = PTHREAD_RWLOCK_INITIALIZER, .count = 1};
 
-static held *find(const char *script)
+static const held *find(const char *script)
 {
     for (size_t i = 0; i < hold.n; i++)
         if (strcmp(hold.scripts[i].script, script) == 0)
@@ -87,6 +88,7 @@ void mw_hold(const char *culprit, mw_version version)
     free(hold.scripts);
     free(hold.culprit);
     hold.n = 0;
+    hold.count++;
     hold.scripts = calloc(room + 1, sizeof *hold.scripts);
     hold.culprit = culprit ? strdup(culprit) : NULL;
     hold.version = version;
@@ -96,11 +98,29 @@ void mw_hold(const char *culprit, mw_version version)
     pthread_rwlock_unlock(&hold.lock);
 }
 
-bool mw_is_held(const char *script)
+static bool is_held(const char *script, mw_version version)
 {
-    pthread_rwlock_rdlock(&hold.lock);
     const held *h = hold.n ? find(script) : NULL;
-    bool is = h && mw_same_version(h->version, mw_version_of(script)) && (!hold.culprit || mw_same_version(hold.version, mw_version_of(hold.culprit)));
+    return h && mw_same_version(h->version, version) && (!hold.culprit || mw_same_version(hold.version, mw_version_of(hold.culprit)));
+}
+
+static bool is_awaited(const mw_script *script, mw_version version)
+{
+    return script->holds == hold.count && mw_same_version(script->awaited, version);
+}
+
+bool mw_passes_over(mw_script *script)
+{
+    mw_version version = mw_version_of(script->path);
+    pthread_rwlock_rdlock(&hold.lock);
+    bool passes = is_awaited(script, version) || is_held(script->path, version);
     pthread_rwlock_unlock(&hold.lock);
-    return is;
+    if (passes)
+        return true;
+    pthread_rwlock_wrlock(&hold.lock);
+    passes = is_awaited(script, version) || is_held(script->path, version);
+    script->awaited = version;
+    script->holds = hold.count;
+    pthread_rwlock_unlock(&hold.lock);
+    return passes;
 }

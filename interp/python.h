@@ -111,6 +111,9 @@ typedef struct mw_script {
     mw_version version;     /* that was loaded last, */
     double loaded;          /* and when, in seconds since the epoch */
     mw_version bad;         /* that could not be loaded, see MW_TRY */
+    /* Guarded by deployment.c: */
+    mw_version awaited;     /* that a process is being made of, for the request that found it, */
+    unsigned holds;         /* and how often mw_hold() had been called then */
 } mw_script;
 
 /* An application on the list of mw_applications(), and the next one of its script. */
@@ -392,8 +395,9 @@ PyObject *mw_script_dict(mw_request *request, int *status);
 /* deployment.c. Notes that an interpreter has loaded a script and, unless the callable is "", found that in it. GIL held. */
 void mw_note_application(mw_interp *interp, mw_script *script, const char *callable);
 bool mw_same_version(mw_version a, mw_version b);
-/* True while the script's file is as it was when a process could not be made of it, see mw_hold(). No GIL held. */
-bool mw_is_held(const char *script);
+/* Whether a request passes over a change of the script: its file is as it was when a process could not be made of it, see mw_hold(), or as another
+ * request found it, which waits for the process that is made of it. False for that other one. No GIL held. */
+bool mw_passes_over(mw_script *script);
 
 /* ---- What a daemon process needs besides requests ---- */
 

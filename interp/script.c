@@ -183,11 +183,28 @@ static PyObject *load(mw_request *request, mw_script *script, int *status)
 /* True if the request is to have the script as it is loaded, although it has changed. Releases the GIL. */
 static bool passes_over(mw_request *request)
 {
-    bool is_held;
+    bool passes;
     Py_BEGIN_ALLOW_THREADS
-    is_held = mw_is_held(request->call->script);
+    passes = mw_passes_over(request->script);
     Py_END_ALLOW_THREADS
-    return is_held;
+    return passes;
+}
+
+/* True if the script is loaded, and is not to be loaded again by this process. */
+static bool is_for_successor(mw_request *request, PyObject *module)
+{
+    return module && request->call->flags & MW_CALL_RESTART && loaded_from(request, module);
+}
+
+/* The module, which has changed, for a request that passes over that; or NULL and *status: the request is for the process's successor. Steals
+ * the module. */
+static PyObject *old_code(mw_request *request, PyObject *module, int *status)
+{
+    if (passes_over(request))
+        return module;
+    *status = MW_AGAIN;
+    Py_DECREF(module);
+    return NULL;
 }
 
 /* Loads a script that others of the group have, too: they get the request if that fails, and the same version is not tried again here. script->lock
@@ -213,11 +230,8 @@ static PyObject *load_once(mw_request *request, mw_script *script, PyObject *see
     PyObject *module = PyImport_GetModule(script->name);
     request->call->script_mtime = MW_MTIME_UNKNOWN; /* what is known may be older than what another thread has just loaded */
     bool current = module && is_current(request, module) && !(stale && module == seen);
-    if (!current && module && request->call->flags & MW_CALL_RESTART && loaded_from(request, module)) {
-        if (!passes_over(request)) {
-            *status = MW_AGAIN;
-            Py_CLEAR(module);
-        }
+    if (!current && is_for_successor(request, module)) {
+        module = old_code(request, module, status);
     } else if (!current) {
         Py_XDECREF(module);
         module = request->may_leave ? try_load(request, script, status) : load(request, script, status);
@@ -262,6 +276,8 @@ PyObject *mw_script_dict(mw_request *request, int *status)
     bool current = module && is_current(request, module), stale = current && wants_reload(request, module);
     if (!module && request->call->flags & MW_CALL_RESTART) {
         module = load_or_leave(request, script, status);
+    } else if ((!current || stale) && is_for_successor(request, module)) {
+        module = old_code(request, module, status);
     } else if (!current || stale) {
         PyObject *loaded = load_once(request, script, module, stale, status);
         Py_XDECREF(module);

@@ -65,21 +65,33 @@ static mwd_wish at_present(const mwd_group *group, const mwd_wish *wish)
     return now;
 }
 
-/* Takes a permit of the process that has the most of them, the one with the fewest requests inside Python. */
+/* How good it is to send a request to a process: the more permits it has, the fewer requests are inside Python. One without old code comes first, so
+ * that a client who has seen the new code goes on seeing it. 0: it can't take any. */
+static uint32_t appeal(const mwd_slot *slot, uint64_t word, const mwd_wish *wish)
+{
+    uint32_t permits = mwd_permits_of(word), serial = mwd_serial_of(word);
+    if (mwd_state_of(word) != MWD_SLOT_READY || permits == 0 || !accepts(wish, serial))
+        return 0;
+    return atomic_load_explicit(&slot->stale, memory_order_relaxed) == serial ? permits : permits + UINT16_MAX;
+}
+
+/* Takes a permit of the most appealing process. */
 static bool take(const mwd_group *group, const mwd_wish *wish, mwd_claim *claim)
 {
     mwd_slot *slots = group->part->slots;
     for (;;) {
         uint64_t best = 0;
-        uint32_t at = 0;
+        uint32_t at = 0, most = 0;
         for (uint32_t i = 0; i < group->slots; i++) {
             uint64_t word = atomic_load(&slots[i].word);
-            if (mwd_state_of(word) == MWD_SLOT_READY && mwd_permits_of(word) > mwd_permits_of(best) && accepts(wish, mwd_serial_of(word))) {
+            uint32_t is = appeal(&slots[i], word, wish);
+            if (is > most) {
+                most = is;
                 best = word;
                 at = i;
             }
         }
-        if (mwd_permits_of(best) == 0)
+        if (most == 0)
             return false;
         if (atomic_compare_exchange_strong(&slots[at].word, &best, best - 1)) {
             *claim = (mwd_claim){.slot = at, .serial = mwd_serial_of(best)};

@@ -57,6 +57,7 @@ func (m *monitor) keep(order daemon.Order) {
 		culprit, version = string(order.Culprit.Script), interp.Version(order.Culprit.Version)
 	}
 	interp.Hold(culprit, version)
+	m.process.board.SetFresh(m.process.assignment.Slot)
 	m.process.tell(daemon.Notice{Kind: daemon.Kept, Number: order.Number})
 	m.process.logf(levelInfo, "goes on with the code that it has")
 	m.carryOut(m.machine.Kept(order.Reason != ""))

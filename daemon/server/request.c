@@ -206,8 +206,10 @@ bool mwd_serve_request(mwd_worker *w, mwd_connection *connection, unsigned char 
         mwd_raise_event(MWD_EVENT_LOADED);
     if (outcome == MW_ELSEWHERE)
         atomic_store(&mwd_this.left, 1);
-    if (outcome == MW_AGAIN)
+    if (outcome == MW_AGAIN) {
+        atomic_store(&mwd_options.slot->stale, mwd_options.serial);
         mwd_raise_event(MWD_EVENT_SCRIPT_CHANGED);
+    }
     mwd_take_request(connection);
     give_permit_back(x.unnoticed); /* before the answer's end is sent: its client may be back at once */
     bool good = mwd_finish(&x, outcome);

@@ -217,6 +217,31 @@ func kept(t *testing.T, p *Process, number uint32) {
 	}
 }
 
+// Others get the old code meanwhile, or all would wait for what the new one imports.
+func TestOnlyTheRequestThatFindsAChangeWaitsForTheNewCode(t *testing.T) {
+	p := begin(t, "threads=2")
+	must(t, p.Expect(daemon.Ready, ""))
+	path, other := app(t), app(t)
+	answers(t, p, path, "done")
+	answers(t, p, other, "done")
+	change(t, path, -1)
+	again(t, p, path, false)
+	must(t, p.Expect(daemon.Due, "script_reload"))
+	for range 3 {
+		answers(t, p, path, "done")
+	}
+	change(t, other, -1)
+	again(t, p, other, false)
+	answers(t, p, other, "done")
+	change(t, path, -2)
+	again(t, p, path, false)
+	answers(t, p, path, "done")
+	must(t, p.Keep(&daemon.Load{Application: applicationIn(path), Version: daemon.FileVersion{Modified: 1}}, "", 1))
+	kept(t, p, 1)
+	again(t, p, path, false) // waits for the next successor
+	answers(t, p, path, "done")
+}
+
 func TestAProcessKeepsItsCodeUntilAScriptChangesAgain(t *testing.T) {
 	p := begin(t, "threads=2")
 	must(t, p.Expect(daemon.Ready, ""))

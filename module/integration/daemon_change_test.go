@@ -89,6 +89,76 @@ func TestNobodyWaitsForTheProcessesOfANewGeneration(t *testing.T) {
 	}
 }
 
+// slowToReload is another version of a script, which waits at its import for the file "open": in each process if the file "all" is there, or
+// in all but the first.
+const slowToReload = `import os, time
+folder = os.path.join(os.path.dirname(__file__), "var", "")
+try:
+    os.close(os.open(folder + "first", os.O_CREAT | os.O_EXCL))
+    waits = os.path.exists(folder + "all")
+except FileExistsError:
+    waits = True
+while waits and not os.path.exists(folder + "open"):
+    time.sleep(0.01)
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"new"]
+`
+
+func waitLoaded(t *testing.T, s *apachetest.Server, processes int) {
+	t.Helper()
+	apachetest.Eventually(t, 20*time.Second, fmt.Sprintf("%d processes are ready", processes), func() bool {
+		return strings.Count(s.Log(), "of group 'test' is ready, with") == processes
+	})
+}
+
+func replacements(mark apachetest.Mark) int {
+	return strings.Count(mark.Since(), "is to be replaced: script_reload")
+}
+
+func TestWhileAChangedScriptIsLoadedOthersGetTheOldCode(t *testing.T) {
+	for _, in := range sizes[:2] {
+		t.Run(in.String(), func(t *testing.T) {
+			t.Parallel()
+			s := apachetest.Start(t, in.of(apachetest.Config{Conf: preloaded, Files: map[string]string{"slow.wsgi": scriptText("old")}, LogLevel: "warn wsgi:info"}))
+			processes := 1 + strings.Count(in.options, "processes=2")
+			waitLoaded(t, s, processes)
+			note(t, s, "all")
+			rewrite(t, s, "slow.wsgi", slowToReload, time.Now().Add(time.Hour))
+			mark := s.Mark()
+			noticed := asking(t, s, "/") // by the one process, then by the other
+			apachetest.Eventually(t, 10*time.Second, "each process is to be replaced", func() bool { return replacements(mark) == processes })
+			for range 5 {
+				if r := s.Get(t, "/"); !strings.HasPrefix(string(r.Body), "old") {
+					t.Errorf("while the new code is loaded:\n%s", r)
+				}
+			}
+			note(t, s, "open")
+			if r := <-noticed; string(r.Body) != "new" {
+				t.Errorf("who noticed the change gets:\n%s", r)
+			}
+			expectBody(t, s, "/", "new")
+		})
+	}
+}
+
+// A client that has seen the new code is not to see the old one again, although another process still has it.
+func TestNewCodeIsPreferred(t *testing.T) {
+	t.Parallel()
+	s := apachetest.Start(t, apachetest.Config{Conf: preloaded, Daemon: "processes=2 threads=3", Files: map[string]string{"slow.wsgi": scriptText("old")}, LogLevel: "warn wsgi:info"})
+	waitLoaded(t, s, 2)
+	rewrite(t, s, "slow.wsgi", slowToReload, time.Now().Add(time.Hour))
+	mark := s.Mark()
+	for range 40 {
+		expectBody(t, s, "/", "new")
+	}
+	if got := replacements(mark); got != 2 {
+		t.Errorf("%d processes have noticed the change, of 2", got)
+	}
+	note(t, s, "open")
+}
+
 // But not if they have another configuration: then there are only the new ones.
 func TestAChangedConfigurationIsServedByItsOwnProcesses(t *testing.T) {
 	t.Parallel()

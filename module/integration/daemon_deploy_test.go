@@ -75,6 +75,36 @@ func (s *site) want(path, text string) {
 	}
 }
 
+// wantNew fails unless the next request gets the new code, and then everybody as soon as all processes have it.
+func (s *site) wantNew(path, former, text string) {
+	s.t.Helper()
+	if r := s.Get(s.t, path); string(r.Body) != text {
+		s.t.Fatalf("%s answers %d %q, want %q", path, r.Status, r.Body, text)
+	}
+	apachetest.Eventually(s.t, 20*time.Second, path+" answers "+text+" to everybody", func() bool {
+		answers := make(chan string, 20)
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for range 5 {
+					answers <- string(s.Get(s.t, path).Body)
+				}
+			})
+		}
+		all.Wait()
+		close(answers)
+		old := 0
+		for answer := range answers {
+			if answer == former {
+				old++
+			} else if answer != text {
+				s.t.Fatalf("%s answers %q, want %q, or %q for a while", path, answer, text, former)
+			}
+		}
+		return old == 0
+	})
+}
+
 // wantLogged looks for how often a text is there since the mark.
 func wantLogged(t *testing.T, mark apachetest.Mark, text string, times int) {
 	t.Helper()
@@ -111,7 +141,7 @@ func TestABadDeploymentKeepsTheOldCode(t *testing.T) {
 				wantLogged(t, mark, c.logged, 1)
 			}
 			s.deploy("app.wsgi", deployed("second"))
-			s.want("/", "second")
+			s.wantNew("/", "first", "second")
 		})
 	}
 }
@@ -150,9 +180,9 @@ func TestOneBadScriptHoldsUpTheOthersOfItsGroup(t *testing.T) {
 	s.want("/other", "other first")
 	wantLogged(t, mark, "ValueError: unusual", 1) // nothing new about that one
 	s.deploy("app.wsgi", deployed("second"))
-	s.want("/other", "other second") // the mended one need not be asked for itself
-	s.want("/a", "second")
-	s.want("/b", "second")
+	s.wantNew("/other", "other first", "other second") // the mended one need not be asked for itself
+	s.wantNew("/a", "first", "second")
+	s.wantNew("/b", "first", "second")
 }
 
 func TestRecyclingGoesOnWhenABadDeploymentIsMended(t *testing.T) {
@@ -240,7 +270,7 @@ def application(environ, start_response):
 	s.want("/", "first 1")
 	mark := s.Mark()
 	s.deploy("app.wsgi", thread("second"))
-	s.want("/", "second 1")
+	s.wantNew("/", "first 1", "second 1")
 	text := mark.Since()
 	loading, ready := strings.Index(text, "loading script"), strings.Index(text, "is ready and replaces")
 	if loading < 0 || ready < loading {

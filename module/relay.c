@@ -188,10 +188,11 @@ static const mwd_group *elsewhere(void *transport)
 static bool await_supervisor(void)
 {
     mwd_board *board = (mwd_board *)mw_this_child.config->board;
-    for (uint64_t end = now() + SUPERVISOR_SECONDS * UINT64_C(1000000000), at; !supervised();) {
-        if (!mw_supervisor_comes() || (at = now()) >= end)
+    while (!supervised()) {
+        apr_interval_time_t within = mw_supervisor_comes_within();
+        if (within == 0)
             return false;
-        struct timespec left = {(end - at) / 1000000000, (end - at) % 1000000000};
+        struct timespec left = {apr_time_sec(within), apr_time_usec(within) * 1000};
         syscall(SYS_futex, &board->magic, FUTEX_WAIT, 0, &left, NULL, 0);
     }
     return true;

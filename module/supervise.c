@@ -36,7 +36,7 @@ static struct {
     pid_t owner;          /* the parent: children, too, run the cleanups of its pools when they exit */
     server_rec *server;
     bool running, present; /* present: there is a board */
-    bool comes;           /* it was started and not waited for: the board is made at any moment */
+    apr_time_t expected;  /* it was started and not waited for: until when the board should be made. 0: it was waited for */
     bool watched;         /* Apache is to tell of its end */
     int control, board;
     int users[2];         /* its end tells that every child of this configuration is gone; they ring the bell with it (daemon/client/bell.h) */
@@ -340,7 +340,7 @@ static apr_status_t leave(void *nothing)
     if (current.owner != getpid()) /* a child that exits */
         return APR_SUCCESS;
     bool running = current.running;
-    current.comes = false;
+    current.expected = 0;
     if (running)
         bequeath();
     if (current.watched) /* not twice: APR would crash. A supervisor that was started again may have been let go before */
@@ -381,9 +381,10 @@ int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     current.present = true;
     current.repaired = 0;
     /* With processes that serve until then, a restart goes on: clients wait for Apache's children. If it fails, that is told when it has ended. */
-    current.comes = current.former >= 0;
-    start_and_tell(ptemp, pconf, !current.comes);
-    current.comes = current.comes && current.running;
+    current.expected = current.former >= 0 ? apr_time_now() + apr_time_from_sec(START_SECONDS) : 0;
+    start_and_tell(ptemp, pconf, current.expected == 0);
+    if (!current.running)
+        current.expected = 0;
     apr_pool_cleanup_register(pconf, NULL, leave, apr_pool_cleanup_null); /* after the registration of the process: runs before its */
     return OK;
 }
@@ -425,9 +426,10 @@ int mw_bell(void)
     return current.present ? current.users[1] : 0;
 }
 
-bool mw_supervisor_comes(void)
+apr_interval_time_t mw_supervisor_comes_within(void)
 {
-    return current.present && current.comes;
+    apr_interval_time_t left = current.present && current.expected ? current.expected - apr_time_now() : 0;
+    return left > 0 ? left : 0;
 }
 
 /* The supervisor leaves the processors to the first child while processes of the former configuration serve. */
@@ -435,6 +437,6 @@ void mw_tell_supervisor_of_child(void)
 {
     static const uint32_t word = MWD_BELL_CHILD;
     ssize_t n;
-    while (mw_supervisor_comes() && (n = write(current.users[1], &word, sizeof word)) < 0 && errno == EINTR)
+    while (mw_supervisor_comes_within() > 0 && (n = write(current.users[1], &word, sizeof word)) < 0 && errno == EINTR)
         ;
 }

@@ -104,8 +104,18 @@ func FormatBoard(fd int, slots []int) (*Board, error) {
 	for group := range slots {
 		b.SetBell(group, 0)
 	}
-	atomicAt32(b.memory, 0).Store(boardMagic)
+	made := atomicAt32(b.memory, 0)
+	made.Store(boardMagic)
+	futexWake(made, everybody) // children may be there before the board (module/relay.c)
 	return b, nil
+}
+
+// AwaitBoard returns when what is mapped at an address has been made a board; nothing behind its first page may be touched before.
+func AwaitBoard(board unsafe.Pointer) {
+	made := (*atomic.Uint32)(board)
+	for known := made.Load(); known != boardMagic; known = made.Load() {
+		futexWait(made, known, 0)
+	}
 }
 
 // OpenBoard maps a board that FormatBoard made for the same groups.

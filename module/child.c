@@ -144,4 +144,5 @@ void mw_child_init(apr_pool_t *pool, server_rec *s)
         mw_this_child.config = config;
         apr_pool_pre_cleanup_register(pool, s, stop_python);
     }
+    mw_tell_supervisor_of_child();
 }

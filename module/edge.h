@@ -107,6 +107,10 @@ mwd_board *mw_inherit_former_board(int *generation);
 enum { MW_MOST_BOARD = 256 << 20 /* bytes of its address space; the file is as large as it has to be */ };
 /* In a child: what it tells the supervisor with of requests that wait (daemon/client/bell.h), 0 if there is none. */
 int mw_bell(void);
+/* In a child: how long the supervisor, which was not waited for, may still take to make the board. 0: it is not worth waiting. */
+apr_interval_time_t mw_supervisor_comes_within(void);
+/* In a child that is about to take requests: a supervisor that comes may start processes now. */
+void mw_tell_supervisor_of_child(void);
 
 /* hasten.c: graceful restarts, in the parent */
 int mw_hasten_children(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);

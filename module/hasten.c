@@ -3,7 +3,7 @@
  * After a graceful restart, Apache starts the children of the new configuration when one of the old ones has ended, or when a second has passed in which none has
  * (httpd 2.4, server_main_loop() of each MPM); the old ones have stopped accepting connections by then. An old child that has
  * connections open does not end, so everybody waits for that second. It is a select() with a time limit (ap_wait_or_timeout), which any
- * signal that has a handler ends early: a timer sends one every few milliseconds until the first child is started. */
+ * signal that has a handler ends early: a timer sends one every millisecond until the first child is started. */
 #include "edge.h"
 
 #include <ap_mpm.h>
@@ -17,8 +17,8 @@
 
 enum {
     SIGNAL = SIGCONT,       /* does nothing to a process that runs, also without a handler */
-    INTERVAL = 5 * 1000000, /* ns */
-    MOST = 2000,            /* signals: ten seconds, in case no child is ever started */
+    INTERVAL = 1000000,     /* ns */
+    MOST = 10000,           /* signals: ten seconds, in case no child is ever started */
 };
 
 /* The one that is set: a signal handler forces it to be global. */

@@ -1,8 +1,11 @@
 /* A request that a daemon process runs, and what becomes of its answer. In C because it is the steady path. */
 #include "edge.h"
 
+#include <linux/futex.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The client calls operations and hooks with the exchange, which comes first. */
 typedef struct relay {
@@ -128,11 +131,15 @@ static int follow(request_rec *r, const char *location)
     return OK;
 }
 
+static bool made(const mwd_board *board)
+{
+    return board && __atomic_load_n(&board->magic, __ATOMIC_ACQUIRE) == MWD_BOARD_MAGIC;
+}
+
 /* The supervisor has made the board, so that there is somebody to ask. */
 static bool supervised(void)
 {
-    const mwd_board *board = mw_this_child.config->board;
-    return board && __atomic_load_n(&board->magic, __ATOMIC_ACQUIRE) == MWD_BOARD_MAGIC;
+    return made(mw_this_child.config->board);
 }
 
 enum { SUPERVISOR_SECONDS = 10 /* a supervisor that has ended is started again that often (supervise.c) */ };
@@ -144,14 +151,12 @@ static void retry_later(request_rec *r, int status, unsigned seconds)
         apr_table_setn(r->err_headers_out, "Retry-After", apr_psprintf(r->pool, "%u", seconds));
 }
 
-/* A process that takes requests, and has a thread free if that is wanted. */
-static bool any_ready(const mwd_group *group, bool free)
+/* A process takes requests. */
+static bool any_ready(const mwd_group *group)
 {
-    for (uint32_t i = 0; i < group->slots; i++) {
-        uint64_t word = atomic_load_explicit(&group->part->slots[i].word, memory_order_relaxed);
-        if (mwd_state_of(word) == MWD_SLOT_READY && (!free || mwd_permits_of(word) > 0))
+    for (uint32_t i = 0; i < group->slots; i++)
+        if (mwd_state_of(atomic_load(&group->part->slots[i].word)) == MWD_SLOT_READY)
             return true;
-    }
     return false;
 }
 
@@ -162,38 +167,42 @@ static uint64_t now(void)
     return (uint64_t)t.tv_sec * UINT64_C(1000000000) + t.tv_nsec;
 }
 
-/* Whether the processes of the last configuration serve the group: they are lent, there are some, and none of this configuration is ready. */
+/* Whether the processes of the last configuration serve the group: they are lent, there are some, and none of this configuration is ready.
+ * Of a board whose supervisor has not made it nothing but the first page may be touched. */
 static bool served_by_former(const mw_process_group *group)
 {
-    return group->former && now() < __atomic_load_n(&mw_this_child.config->former_board->lent, __ATOMIC_RELAXED) && !any_ready(&group->way, false) &&
-           any_ready(group->former, false);
+    const mwd_board *former = mw_this_child.config->former_board;
+    return group->former && made(former) && now() < __atomic_load_n(&former->lent, __ATOMIC_RELAXED) && !(supervised() && any_ready(&group->way)) &&
+           any_ready(group->former);
 }
 
-/* After a graceful restart, until the first process of this configuration is ready: to those of the last one, which wait for that. A request that finds them
- * all busy waits for whichever comes first, a thread of theirs or a process of ours: those who waited for Apache's children come all at
- * once, and a request that never ends is not to be waited for. */
-static const mwd_group *way_to(const mw_process_group *group)
+/* After a graceful restart, until the first process of this configuration is ready, requests go to those of the last one. Whoever waits for those
+ * when that is so goes to ours: a request that never ends is not to be waited for. This configuration's supervisor wakes them up. */
+static const mwd_group *elsewhere(void *transport)
 {
-    static const struct timespec pause = {0, 2000000};
-    enum { LONGEST = 10000 /* milliseconds */ };
-    int64_t longest = group->way.queue_timeout && group->way.queue_timeout < LONGEST ? group->way.queue_timeout : LONGEST;
-    uint64_t end = 0;
-    while (served_by_former(group)) {
-        if (any_ready(group->former, true))
-            return group->former;
-        if (!end)
-            end = now() + (uint64_t)longest * 1000000;
-        else if (now() >= end)
-            break;
-        nanosleep(&pause, NULL);
+    const mw_process_group *group = ((relay *)transport)->group;
+    return group->former && supervised() && !served_by_former(group) ? &group->way : NULL;
+}
+
+/* Waits until there is somebody to ask: after a graceful restart, children may be there before the supervisor. */
+static bool await_supervisor(void)
+{
+    mwd_board *board = (mwd_board *)mw_this_child.config->board;
+    while (!supervised()) {
+        apr_interval_time_t within = mw_supervisor_comes_within();
+        if (within == 0)
+            return false;
+        struct timespec left = {apr_time_sec(within), apr_time_usec(within) * 1000};
+        syscall(SYS_futex, &board->magic, FUTEX_WAIT, 0, &left, NULL, 0);
     }
-    return &group->way;
+    return true;
 }
 
 int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group, mw_call *call)
 {
-    static const mwd_hooks hooks = {.inspect = inspect, .await = await, .collect = collect};
-    if (!supervised()) {
+    static const mwd_hooks hooks = {.inspect = inspect, .await = await, .collect = collect, .elsewhere = elsewhere};
+    bool former = served_by_former(group);
+    if (!former && !await_supervisor()) {
         retry_later(r, HTTP_SERVICE_UNAVAILABLE, SUPERVISOR_SECONDS);
         return mw_refuse(r, 116, apr_pstrcat(r->pool, group->way.name, "\n" "daemon processes are not started; the error log says why where Apache's start is", NULL));
     }
@@ -209,9 +218,9 @@ int mw_relay(request_rec *r, const mw_plan *plan, const mw_process_group *group,
     call->ops = &x.ops;
     call->transport = &x.exchange;
     call->native_request = NULL;
-    if (served_by_former(group))
+    if (former)
         mw_intake_collect_early(&x.intake, call->content_length); /* they may have gone when it is here */
-    int outcome = mwd_run(way_to(group), call, &hooks, apr_time_as_msec(r->server->timeout), &report);
+    int outcome = mwd_run(former ? group->former : &group->way, call, &hooks, apr_time_as_msec(r->server->timeout), &report);
     if (report.code) {
         int status = mw_refuse(r, report.code, apr_pstrcat(r->pool, group->way.name, "\n", report.detail, NULL));
         outcome = outcome == MW_CUT ? MW_CUT : status;

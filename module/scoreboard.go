@@ -112,6 +112,7 @@ func latin1(bytes []C.char) string {
 
 // answerDaemonProcesses lets those see the scoreboard whose group has server-metrics=On. It never ends.
 func answerDaemonProcesses(config *directives.Config, board *C.mwd_board) {
+	daemon.AwaitBoard(unsafe.Pointer(board))
 	daemon.MailboxOf(unsafe.Pointer(board), daemon.Slots(config.Process.Groups)).Serve(serverMetrics)
 }
 

@@ -6,6 +6,7 @@
 #include "edge.h"
 
 #include "../daemon/board.h"
+#include "../daemon/client/bell.h"
 #include "../daemon/wire.h"
 
 #include <ap_mpm.h>
@@ -35,6 +36,7 @@ static struct {
     pid_t owner;          /* the parent: children, too, run the cleanups of its pools when they exit */
     server_rec *server;
     bool running, present; /* present: there is a board */
+    apr_time_t expected;  /* it was started and not waited for: until when the board should be made. 0: it was waited for */
     bool watched;         /* Apache is to tell of its end */
     int control, board;
     int users[2];         /* its end tells that every child of this configuration is gone; they ring the bell with it (daemon/client/bell.h) */
@@ -338,6 +340,7 @@ static apr_status_t leave(void *nothing)
     if (current.owner != getpid()) /* a child that exits */
         return APR_SUCCESS;
     bool running = current.running;
+    current.expected = 0;
     if (running)
         bequeath();
     if (current.watched) /* not twice: APR would crash. A supervisor that was started again may have been let go before */
@@ -377,7 +380,11 @@ int mw_start_supervisor(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     }
     current.present = true;
     current.repaired = 0;
-    start_and_tell(ptemp, pconf, true);
+    /* With processes that serve until then, a restart goes on: clients wait for Apache's children. If it fails, that is told when it has ended. */
+    current.expected = current.former >= 0 ? apr_time_now() + apr_time_from_sec(START_SECONDS) : 0;
+    start_and_tell(ptemp, pconf, current.expected == 0);
+    if (!current.running)
+        current.expected = 0;
     apr_pool_cleanup_register(pconf, NULL, leave, apr_pool_cleanup_null); /* after the registration of the process: runs before its */
     return OK;
 }
@@ -417,4 +424,19 @@ mwd_board *mw_inherit_board(void)
 int mw_bell(void)
 {
     return current.present ? current.users[1] : 0;
+}
+
+apr_interval_time_t mw_supervisor_comes_within(void)
+{
+    apr_interval_time_t left = current.present && current.expected ? current.expected - apr_time_now() : 0;
+    return left > 0 ? left : 0;
+}
+
+/* The supervisor leaves the processors to the first child while processes of the former configuration serve. */
+void mw_tell_supervisor_of_child(void)
+{
+    static const uint32_t word = MWD_BELL_CHILD;
+    ssize_t n;
+    while (mw_supervisor_comes_within() > 0 && (n = write(current.users[1], &word, sizeof word)) < 0 && errno == EINTR)
+        ;
 }

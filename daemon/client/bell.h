@@ -5,6 +5,9 @@
 
 #include "client.h"
 
+/* In the place of a group's number: a child of Apache's is about to take requests. */
+#define MWD_BELL_CHILD 0xffffffffu
+
 /* Rings if the supervisor wants to know. To be called by a request that counts as waiting and found no permit. Never waits. */
 void mwd_ring(const mwd_group *group);
 

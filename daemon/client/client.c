@@ -522,13 +522,19 @@ static int attempt(journey *j)
 static int travel(journey *j)
 {
     enum { PAUSE = 20 /* ms */, MOST_ENDS = 3 /* a request that ends processes before it runs is not to end them all */ };
-    const mwd_group *group = j->group;
-    int64_t give_up = mwd_now() + group->connect_timeout;
-    mwd_wish wish = {.arrived = mwd_monotonic(), .received = j->received, .timeout = j->timeout};
+    int64_t give_up = mwd_now() + j->group->connect_timeout;
+    mwd_wish wish = {.arrived = mwd_monotonic(), .received = j->received, .timeout = j->timeout, .hooks = j->hooks, .transport = j->call->transport};
+    unsigned changed = 0; /* processes that sent it back since its script has changed */
     int ends = 0;
     for (;;) {
+        const mwd_group *group = j->group;
         j->report->connects++;
         int code = mwd_claim_permit(group, &wish, &j->claim);
+        if (code == MWD_MOVED) { /* what was said of processes meant those */
+            j->group = j->claim.elsewhere;
+            wish.newer_than = wish.avoided = changed = 0;
+            continue;
+        }
         if (code) {
             j->claim.serial = 0;
             j->report->retry_after = j->claim.retry_after;
@@ -548,9 +554,11 @@ static int travel(journey *j)
             } else {
                 wish.newer_than = j->claim.serial;
                 wish.lifts = lifts;
+                changed++;
             }
+            j->report->restarts++;
             unsigned most = 2 * group->processes + 1;
-            if (++j->report->restarts - wish.avoided > most || wish.avoided > most) {
+            if (changed > most || wish.avoided > most) {
                 j->report->retry_after = 1;
                 return lost(j, 124, "");
             }
@@ -586,6 +594,6 @@ int mwd_run(const mwd_group *group, mw_call *call, const mwd_hooks *hooks, int64
         mwd_pool_keep_scratch(group->pool, j.scratch);
     if (outcome != LOST)
         return outcome;
-    mwd_add_fate(report, group, &(mwd_loss){j.claim, j.broken, j.silent, j.timeout});
+    mwd_add_fate(report, j.group, &(mwd_loss){j.claim, j.broken, j.silent, j.timeout});
     return j.started && !j.dropped ? MW_CUT : j.dropped;
 }

@@ -58,6 +58,9 @@ typedef struct mwd_hooks {
     /* Waits until the process has sent something, while the client takes what the transport has: returns 1 then, or at once if there is
      * nothing for the client; 0 when so many milliseconds have passed (0: no limit); -1 when the client is gone. */
     int (*await)(void *transport, int fd, int64_t milliseconds);
+    /* Asked while the request waits for a permit: the group to wait for from now on, or NULL. It is asked again when somebody lets all look who
+     * wait (Board.Wake), and every now and then. */
+    const struct mwd_group *(*elsewhere)(void *transport);
 } mwd_hooks;
 
 /* Runs one request in a process of the group, like mw_run(): the answer goes to call->ops, the result is one of its. On a failure of

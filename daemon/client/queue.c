@@ -291,11 +291,19 @@ static void sleep_on(mwd_seat *seat, int64_t milliseconds)
     syscall(SYS_futex, &seat->called, FUTEX_WAIT, 0, &timeout, NULL, 0);
 }
 
+/* The group that a request which waits for this one goes to, or NULL. */
+static const mwd_group *elsewhere(const mwd_group *group, const mwd_wish *wish)
+{
+    const mwd_group *other = wish->hooks && wish->hooks->elsewhere ? wish->hooks->elsewhere(wish->transport) : NULL;
+    return other != group ? other : NULL;
+}
+
 static int wait_for_turn(const mwd_group *group, const mwd_wish *wish, const limits *l, mwd_claim *claim)
 {
     mwd_queue *queue = &group->part->queue;
     uint64_t self = mwd_self_owner(group->self);
     mwd_seat *seat = sit_down(group, wish, self);
+    const mwd_group *other = NULL;
     int code = 0;
     while (seat) {
         uint32_t ahead;
@@ -305,6 +313,10 @@ static int wait_for_turn(const mwd_group *group, const mwd_wish *wish, const lim
             publish(seat, &now);
         if (take_turn(group, seat, &now, &ahead, claim)) {
             note_turn(queue);
+            break;
+        }
+        if ((other = elsewhere(group, wish))) {
+            code = MWD_MOVED;
             break;
         }
         bool unwelcome = atomic_load(&queue->hopeless) || ahead >= group->backlog;
@@ -318,7 +330,9 @@ static int wait_for_turn(const mwd_group *group, const mwd_wish *wish, const lim
     if (!seat)
         code = 116;
     uint32_t hopeless = atomic_load(&queue->hopeless);
-    if (code)
+    if (code == MWD_MOVED)
+        claim->elsewhere = other;
+    else if (code)
         *claim = (mwd_claim){.full = !hopeless, .retry_after = hopeless == MWD_HOPELESS_EVER ? 0 : time_to_wait(group)};
     if (seat)
         stand_up(seat, wish, self);

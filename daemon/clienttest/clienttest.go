@@ -93,6 +93,7 @@ type Request struct {
 	FailWriteAfter int           // bytes; negative: never
 	Collect        time.Duration // in which the body is completed before a process is asked for
 	Await          int           // what waiting for the process answers once something was written: 1, 0 (the time is up) or -1 (the client is gone)
+	Elsewhere      *Group        // is waited for instead as soon as its first slot is ready; or nil
 	DropWith       int
 	Timeout        time.Duration // the server's
 }
@@ -122,6 +123,9 @@ func (g *Group) Run(r Request) Result {
 	c.body, c.n_body, c.at_once = (*C.char)(body), C.size_t(len(r.Body)), C.size_t(r.AtOnce)
 	c.fail_write_after, c.drop_with = C.int(r.FailWriteAfter), C.int(r.DropWith)
 	c.collect, c.await = C.int(r.Collect.Milliseconds()), C.int(r.Await)
+	if r.Elsewhere != nil {
+		c.elsewhere = r.Elsewhere.c
+	}
 	if r.FailRead {
 		c.fail_read = 1
 	}

@@ -321,3 +321,51 @@ func TestRetryAfterIsTheTimeTheQueueNeeds(t *testing.T) {
 		}
 	})
 }
+
+// After a graceful restart: those who wait for the processes of the last configuration go to the first one of the next.
+func TestRequestsThatWaitGoElsewhereWhenToldToLook(t *testing.T) {
+	former, next := newStage(t, Limits{}), newStage(t, Limits{})
+	former.process(0, 7, 1)
+	busy := former.ask(former.group, "busy")
+	former.waitServed(1)
+	const waiting = 5
+	results := make(chan Result, waiting)
+	for i := range waiting {
+		r := named(strconv.Itoa(i))
+		r.Elsewhere = next.group
+		next.all.Go(func() { results <- former.group.Run(r) })
+	}
+	former.waitWaiting(waiting)
+	close(next.gate)
+	next.process(0, 1, 1)
+	former.group.Board.Wake(0)
+	for range waiting {
+		if got := <-results; got.Result != answered || got.Code != 0 {
+			t.Errorf("%+v", got)
+		}
+	}
+	if got := next.served(); len(got) != waiting || len(former.served()) != 1 {
+		t.Errorf("served by the next one %v, by the former one %v", got, former.served())
+	}
+	next.expectAll(0, 1)
+	former.gate <- struct{}{}
+	former.expectAll(0, 1, busy)
+}
+
+// What processes of the last configuration said of themselves does not hold for those of the next one, which count from 1 again.
+func TestARequestThatWasSentBackGoesElsewhere(t *testing.T) {
+	former, next := newStage(t, Limits{}), newStage(t, Limits{})
+	start(t, former.group, 0, 7, 1, func(c *peer, _ *daemon.Request) bool {
+		c.last = empty(daemon.Again)
+		return true
+	})
+	result := make(chan Result, 1)
+	r := named("sent back")
+	r.Elsewhere = next.group
+	next.all.Go(func() { result <- former.group.Run(r) })
+	former.waitWaiting(1)
+	close(next.gate)
+	next.process(0, 1, 1)
+	former.group.Board.Wake(0)
+	next.expectAll(0, 1, result)
+}

@@ -143,9 +143,15 @@ static int await(void *transport, int fd, int64_t milliseconds)
     return r->await;
 }
 
+static const mwd_group *elsewhere(void *transport)
+{
+    const mwd_group *other = ((ct_request *)transport)->elsewhere;
+    return other && mwd_state_of(atomic_load(&other->part->slots[0].word)) == MWD_SLOT_READY ? other : NULL;
+}
+
 ct_outcome ct_run(const mwd_group *group, ct_request *request, const char *const *pairs, int64_t length, int64_t timeout)
 {
-    static const mwd_hooks hooks = {.inspect = inspect, .collect = collect, .await = await};
+    static const mwd_hooks hooks = {.inspect = inspect, .collect = collect, .await = await, .elsewhere = elsewhere};
     mw_pair environ[64];
     size_t n = 0;
     for (; pairs[2 * n] && n < 64; n++)

@@ -15,6 +15,7 @@ typedef struct ct_request {
     int fail_read, fail_write_after; /* the body can't be read; the client goes after so many bytes (-1: never) */
     int drop_with;          /* what inspect answers */
     int collect;            /* the body is complete before a process is asked for: so many milliseconds later */
+    const mwd_group *elsewhere; /* to be waited for instead as soon as a process of it is ready; or NULL */
     int await;              /* what that answers while there is something for the client: 1, 0: the time is up, -1: it is gone */
     ct_text trace, answer;  /* words of what happened; the answer's body */
 } ct_request;

@@ -17,15 +17,45 @@ const (
 	// spare is how long a child may take from choosing a process to sending it a request.
 	spare      = time.Second
 	borrowLook = 20 * time.Millisecond
+	// childrenWait is how long Apache's children are waited for at most, childPause for how long none may have come for them to be complete.
+	childrenWait = 250 * time.Millisecond
+	childPause   = 20 * time.Millisecond
 )
 
-// borrow returns when the processes of the last configuration's board are needed no more.
-func (s *Supervisor) borrow(fd int) {
+// inherit makes the last configuration's board known to the groups, which are not started yet.
+func (s *Supervisor) inherit(fd int) {
 	former, err := daemon.OpenBoard(fd, daemon.Slots(s.config.Process.Groups))
 	if err != nil {
 		s.groups[0].log.Printf(errorlog.Info, 0, "the processes before the restart are not used until new ones are ready: %v", err)
 		return
 	}
+	s.former = former
+	for _, g := range s.groups {
+		g.former = former
+	}
+}
+
+// awaitChildren returns when Apache has as many children as it starts with: clients wait for those, and starting Python takes processors from them.
+func awaitChildren(children, gone <-chan struct{}) {
+	limit := time.After(childrenWait)
+	var pause <-chan time.Time
+	for {
+		select {
+		case <-children:
+			pause = time.After(childPause)
+		case <-pause:
+			return
+		case <-gone:
+			return
+		case <-limit:
+			return
+		}
+	}
+}
+
+// borrow returns when the processes of the last configuration's board are needed no more.
+func (s *Supervisor) borrow() {
+	former := s.former
 	end, again := time.Now().Add(mostLent), time.Time{}
 	for !s.ready() && time.Now().Before(end) {
 		if now := time.Now(); !now.Before(again) {

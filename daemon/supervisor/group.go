@@ -22,6 +22,7 @@ type group struct {
 	config  *directives.DaemonGroup
 	number  int // of its queue on the board
 	board   *daemon.Board
+	former  *daemon.Board // where requests wait until a process is ready; or nil
 	starter starter
 	log     *errorlog.Log
 

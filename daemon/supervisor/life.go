@@ -23,6 +23,9 @@ func (g *group) ready(m *member) {
 	m.rest.since = m.ready
 	p.retry.proven = m.ready
 	g.board.SetTrouble(g.number, daemon.Fate{})
+	if g.former != nil { // who waits there may come here now
+		g.former.Wake(g.number)
+	}
 	if m == p.current {
 		g.log.Printf(errorlog.Info, 0, "%s is ready", g.name(m))
 		return

@@ -40,19 +40,43 @@ func Run(s Surroundings) error {
 	if err != nil {
 		return fmt.Errorf("start the daemon processes: %w", err)
 	}
-	supervisor.Start()
 	if s.Former > 0 {
-		go supervisor.borrow(s.Former)
+		supervisor.inherit(s.Former)
 	}
+	children, ring := tellChildren(supervisor.Ring)
+	users := rings(s.Users, ring)
+	if supervisor.former != nil {
+		go supervisor.borrow()
+		awaitChildren(children, users)
+	}
+	supervisor.Start()
 	_, _ = s.Control.Write([]byte{1}) // who does not wait for it any more is gone, and that is seen next
-	s.wait(supervisor.board, &supervisor.replaced, supervisor.Ring)
+	s.wait(supervisor.board, &supervisor.replaced, users)
 	return supervisor.Stop()
 }
 
+// tellChildren takes out of what Apache's children tell that one of them is about to take requests: then something comes through the channel.
+func tellChildren(ring func(uint32)) (<-chan struct{}, func(uint32)) {
+	children := make(chan struct{}, 1)
+	return children, func(number uint32) {
+		if number != bellChild {
+			ring(number)
+			return
+		}
+		select {
+		case children <- struct{}{}:
+		default: // one is to be seen
+		}
+	}
+}
+
+// bellChild is MWD_BELL_CHILD of client/bell.h.
+const bellChild = 1<<32 - 1
+
 // wait returns when the processes are to end: on a signal, when Apache's parent has died, or when it has dropped this configuration and the
 // last child with it has ended, and the next one does not need the processes any more.
-func (s *Surroundings) wait(board *daemon.Board, replaced *atomic.Bool, ring func(uint32)) {
-	control, users := atEnd(s.Control), rings(s.Users, ring)
+func (s *Surroundings) wait(board *daemon.Board, replaced *atomic.Bool, users <-chan struct{}) {
+	control := atEnd(s.Control)
 	select {
 	case <-s.Signals:
 		return

@@ -22,6 +22,7 @@ const Program = "/proc/self/exe"
 type Supervisor struct {
 	config *directives.Config
 	board  *daemon.Board
+	former *daemon.Board // the last configuration's, if its processes serve until ours are ready; or nil
 	errors *os.File
 	groups []*group
 	files  []*os.File // to be closed at the end

@@ -42,7 +42,7 @@ func TestSoakReliability(t *testing.T) {
 	}
 	began := time.Now()
 	length := time.Duration(benchNumber(t, "MODWSGI_SOAK_SECONDS", 60)) * time.Second
-	plan := reliabilityPlan{quiet: 5 * time.Second, changing: length, others: 4, perSecond: benchNumber(t, "MODWSGI_SOAK_RATE", 1000), clients: 50}
+	plan := reliabilityPlan{quiet: 5 * time.Second, changing: length, others: 4, perSecond: soakRate(t), clients: 50}
 	only := regexp.MustCompile(os.Getenv("MODWSGI_SOAK_ROW"))
 	var sections []reliabilitySection
 	for _, measure := range reliabilitySections {

@@ -233,3 +233,12 @@ func describeShots(shots []steadyload.Shot) string {
 	}
 	return fmt.Sprintf("%d requests\n%s", len(shots), strings.Join(slices.Clip(lines), "\n"))
 }
+
+// soakRate is how many requests are sent per second; 0: as many as are answered, as wrk does it.
+func soakRate(t *testing.T) int {
+	t.Helper()
+	if os.Getenv("MODWSGI_SOAK_RATE") == "0" {
+		return 0
+	}
+	return benchNumber(t, "MODWSGI_SOAK_RATE", 1000)
+}

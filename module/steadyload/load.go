@@ -11,7 +11,7 @@ type Plan struct {
 	Address   string // of the server, host:port
 	Path      string
 	Clients   int
-	PerSecond int   // of all clients
+	PerSecond int   // of all clients; 0: each sends the next request as soon as it has an answer, as wrk does
 	First     int64 // number of the first request
 	// OneShot is the number of clients that open a connection for each request; the others keep theirs.
 	OneShot int
@@ -52,7 +52,10 @@ type Load struct {
 // Start begins to send.
 func Start(p Plan) *Load {
 	l := &Load{plan: p, began: time.Now(), over: make(chan struct{})}
-	pause := time.Duration(p.Clients) * time.Second / time.Duration(p.PerSecond)
+	var pause time.Duration
+	if p.PerSecond > 0 {
+		pause = time.Duration(p.Clients) * time.Second / time.Duration(p.PerSecond)
+	}
 	for i := range p.Clients {
 		first := pause * time.Duration(i) / time.Duration(p.Clients)
 		// Every n-th client is a one-shot, so that both kinds are spread over the turns.
@@ -92,6 +95,9 @@ func (l *Load) send(c *client, turn, pause time.Duration) {
 				return
 			case <-time.After(wait):
 			}
+			at = l.Since()
+		}
+		if pause == 0 {
 			at = l.Since()
 		}
 		select {

@@ -28,7 +28,7 @@ func (s *reliabilitySection) add(cells ...string) {
 
 // reliabilitySections measure, each with both modules, and fail when a goal is missed. only are the rows of interest; no page has a section without rows.
 var reliabilitySections = []func(t *testing.T, p reliabilityPlan, only *regexp.Regexp) reliabilitySection{
-	measureReliabilityRows, measureReliabilityTimes, measureOverloads, measureSlowLoads, measureReliabilityCauses, measureIdleGroups,
+	measureReliabilityRows, measureReliabilityAtARate, measureReliabilityTimes, measureOverloads, measureSlowLoads, measureReliabilityCauses, measureIdleGroups,
 }
 
 // TestSoakReliability is a part of `make soak`: the long versions of TestNoRequestIsLost, TestOverloadLeavesTheCapacity, TestSlowClientsHoldNoPythonThread,
@@ -42,7 +42,7 @@ func TestSoakReliability(t *testing.T) {
 	}
 	began := time.Now()
 	length := time.Duration(benchNumber(t, "MODWSGI_SOAK_SECONDS", 60)) * time.Second
-	plan := reliabilityPlan{quiet: 5 * time.Second, changing: length, others: 4, perSecond: soakRate(t), clients: 50}
+	plan := reliabilityPlan{quiet: 5 * time.Second, changing: length, others: 4, perSecond: benchNumber(t, "MODWSGI_SOAK_RATE", 1000), clients: 50}
 	only := regexp.MustCompile(os.Getenv("MODWSGI_SOAK_ROW"))
 	var sections []reliabilitySection
 	for _, measure := range reliabilitySections {

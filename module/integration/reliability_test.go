@@ -19,7 +19,7 @@ import (
 type reliabilityPlan struct {
 	quiet, changing time.Duration
 	every           time.Duration // a change happens; 0: as the row says
-	perSecond       int
+	perSecond       int           // requests, evenly spaced; 0: as many as are answered
 	clients         int
 	oneShot         int // of the clients
 	// others is the part of the time with changes that servers get which are there for comparison only; 0: all of it.
@@ -71,16 +71,9 @@ func (o *reliabilityOutcome) String() string {
 			reconnected++
 		}
 	}
-	quiet, changing := o.p99(steadyload.SinceDue)
-	quietSent, changingSent := o.p99(steadyload.SinceSent)
-	return fmt.Sprintf("%d changes, %d processes: %d requests, %d failed, %d lost; p99 %v, quiet %v; as wrk counts %v, quiet %v; longest %v, quiet %v; "+
-		"%d connections closed between requests", o.changes, o.processes, len(o.changing), len(o.failed), len(o.lost), ms(changing), ms(quiet), ms(changingSent), ms(quietSent),
+	return fmt.Sprintf("%d changes, %d processes: %d requests, %d failed, %d lost; p99 %v, quiet %v; longest %v, quiet %v; %d connections closed between requests",
+		o.changes, o.processes, len(o.changing), len(o.failed), len(o.lost), ms(steadyload.Quantile(o.changing, 0.99)), ms(steadyload.Quantile(o.quiet, 0.99)),
 		ms(steadyload.Quantile(o.changing, 1)), ms(steadyload.Quantile(o.quiet, 1)), reconnected)
-}
-
-// p99 is what 99 of 100 requests took at most by a measure.
-func (o *reliabilityOutcome) p99(by steadyload.Measure) (quiet, changing time.Duration) {
-	return steadyload.QuantileOf(by, o.quiet, 0.99), steadyload.QuantileOf(by, o.changing, 0.99)
 }
 
 func ms(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
@@ -232,13 +225,4 @@ func describeShots(shots []steadyload.Shot) string {
 		lines = append(lines, fmt.Sprintf("request %d, sent at %v: %d %v after %v", s.Number, ms(s.At), s.Status, s.Err, ms(s.Took)))
 	}
 	return fmt.Sprintf("%d requests\n%s", len(shots), strings.Join(slices.Clip(lines), "\n"))
-}
-
-// soakRate is how many requests are sent per second; 0: as many as are answered, as wrk does it.
-func soakRate(t *testing.T) int {
-	t.Helper()
-	if os.Getenv("MODWSGI_SOAK_RATE") == "0" {
-		return 0
-	}
-	return benchNumber(t, "MODWSGI_SOAK_RATE", 1000)
 }

@@ -6,6 +6,8 @@
 // took so long counts from its turn on, or a server that makes everybody wait would have few requests that waited (coordinated omission); one
 // that is late because the client's machine was busy counts from when it was sent.
 //
+// Without a rate a client sends its next request when it has an answer, as wrk does: while everybody waits there are few requests then.
+//
 // Requests are GETs. Their number is in the query, "?n=17"; what an application records about a number can be compared with what
 // became of it here.
 package steadyload

@@ -23,12 +23,10 @@ type Plan struct {
 type Shot struct {
 	Number int64
 	At     time.Duration // since the beginning of the load
-	Took   time.Duration // since it was due, or was sent if the client's machine was late
-	// TookSent is since it was sent, whenever it was due: what a client measures that knows no turns, as wrk.
-	TookSent time.Duration
-	Status   int // 0: there was no whole answer
-	Body     string
-	Err      error
+	Took   time.Duration
+	Status int // 0: there was no whole answer
+	Body   string
+	Err    error
 	// Reconnected: the connection that it was first sent on had been closed by the server before anything of an answer came. HTTP lets a
 	// server close an idle connection at any time, and a client send what is safe to repeat once more (RFC 9112, section 9.3.1).
 	Reconnected bool
@@ -106,9 +104,8 @@ func (l *Load) send(c *client, turn, pause time.Duration) {
 		default:
 		}
 		s := Shot{Number: l.plan.First + l.numbers.Add(1) - 1, At: at}
-		sent := l.Since()
 		c.get(l.plan.Path, &s)
-		s.Took, s.TookSent = l.Since()-at, l.Since()-sent
+		s.Took = l.Since() - at
 		mine = append(mine, s)
 	}
 }

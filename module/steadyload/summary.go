@@ -21,26 +21,14 @@ func Failed(shots []Shot) []Shot {
 	return slices.DeleteFunc(slices.Clone(shots), func(s Shot) bool { return !s.Failed() })
 }
 
-// A Measure is one of the ways to say how long a request took.
-type Measure func(*Shot) time.Duration
-
-// SinceDue counts what a client had to wait for its previous request, too.
-func SinceDue(s *Shot) time.Duration { return s.Took }
-
-// SinceSent does not.
-func SinceSent(s *Shot) time.Duration { return s.TookSent }
-
-// Quantile is how long the fastest part of the requests took at most since they were due: 0.99 for 99 of 100, 1 for all. Failed ones count as well.
-func Quantile(shots []Shot, part float64) time.Duration { return QuantileOf(SinceDue, shots, part) }
-
-// QuantileOf is the same by another measure.
-func QuantileOf(measure Measure, shots []Shot, part float64) time.Duration {
+// Quantile is how long the fastest part of the requests took at most: 0.99 for 99 of 100, 1 for all. Failed ones count as well.
+func Quantile(shots []Shot, part float64) time.Duration {
 	if len(shots) == 0 {
 		return 0
 	}
 	took := make([]time.Duration, len(shots))
-	for i := range shots {
-		took[i] = measure(&shots[i])
+	for i, s := range shots {
+		took[i] = s.Took
 	}
 	slices.Sort(took)
 	return took[min(int(float64(len(took))*part), len(took)-1)]

@@ -27,7 +27,7 @@ help:
 	@echo 'make run      serve a demonstration on http://127.0.0.1:$(PORT)/   (APP=/path/app.wsgi PORT=9000)'
 	@echo 'make install  what was built, into the Apache of apxs; DESTDIR is honoured'
 	@echo 'make test     everything that must pass before a commit'
-	@echo 'make soak     what clients notice of changes, beside the classic module, for docs/reliability.md; 1,100 graceful restarts  (45 minutes)'
+	@echo 'make soak     what clients notice of changes, beside the classic module, for docs/reliability.md; 1,100 graceful restarts  (an hour)'
 	@echo 'make test-trixie  build and test under Debian trixie (Python 3.13); root only  (TRIXIE=/folder RUN=TestName)'
 	@echo 'make leakcheck  200,000 requests of each kind leave references and memory level (a quarter of an hour)  (REQUESTS=20000)'
 	@echo 'make sanitize  the tests with the C under AddressSanitizer and UBSan  (RUN=TestName)'

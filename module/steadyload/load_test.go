@@ -71,16 +71,21 @@ func TestEveryRequestIsKept(t *testing.T) {
 	}
 }
 
-func TestWhoWaitsForAClientCounts(t *testing.T) {
-	var served atomic.Int64
-	address := start(t, func(http.ResponseWriter, *http.Request) {
+// startSlow plays a server whose first answer takes 200 ms.
+func startSlow(t *testing.T) (address string, served *atomic.Int64) {
+	served = new(atomic.Int64)
+	return start(t, func(http.ResponseWriter, *http.Request) {
 		if served.Add(1) == 1 {
 			time.Sleep(200 * time.Millisecond)
 		}
-	})
+	}), served
+}
+
+func TestWhoWaitsForAClientCounts(t *testing.T) {
+	address, served := startSlow(t)
 	p := plan(address)
 	p.Clients, p.OneShot, p.PerSecond = 1, 0, 100
-	shots := during(t, p, 40, &served)
+	shots := during(t, p, 40, served)
 	// 20 requests were due while the first one ran: the last of those is hardly late, the first by all of the 200 ms.
 	late := 0
 	for _, s := range shots {
@@ -97,15 +102,10 @@ func TestWhoWaitsForAClientCounts(t *testing.T) {
 }
 
 func TestWithoutARateRequestsFollowAnswers(t *testing.T) {
-	var served atomic.Int64
-	address := start(t, func(http.ResponseWriter, *http.Request) {
-		if served.Add(1) == 1 {
-			time.Sleep(200 * time.Millisecond)
-		}
-	})
+	address, served := startSlow(t)
 	p := plan(address)
 	p.Clients, p.OneShot, p.PerSecond = 1, 0, 0
-	shots := during(t, p, 40, &served)
+	shots := during(t, p, 40, served)
 	for i, s := range shots[1:] {
 		if before := shots[i]; s.At < before.At+before.Took {
 			t.Fatalf("request %d was sent before the one before was answered: %+v, %+v", s.Number, before, s)

@@ -76,7 +76,7 @@ enum {
     MW_CALL_MULTIPROCESS = 4, /* wsgi.multiprocess */
     MW_CALL_RUN_ONCE = 8,     /* wsgi.run_once */
     MW_CALL_HTTPS = 16,       /* wsgi.url_scheme is https */
-    MW_CALL_RESTART = 32,     /* a script that has changed is not loaded again: the request is for another process, MW_AGAIN */
+    MW_CALL_RESTART = 32,     /* a script that has changed is not loaded again: the request that finds it first is for another process, MW_AGAIN */
     MW_CALL_UNNOTICED = 64,   /* WSGIIgnoreActivity: of no account for a transport that ends idle processes */
 };
 
